@@ -1,0 +1,230 @@
+//! The one JSON form of the formats: RFC 8785 (JCS), narrowed.
+//!
+//! Numbers are integers of absolute value below 2^53, depth is at most 16, strings hold no
+//! lone surrogates. A text that is not byte for byte its own JCS is refused, which also
+//! refuses duplicate keys, white space and every second spelling of a string or number.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::ids::MAX_INTEGER;
+
+/// Arrays and objects inside each other, the outermost counted.
+pub const MAX_DEPTH: usize = 16;
+
+/// Why a text is not JSON of the formats.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Not JSON at all, or not UTF-8.
+    #[error("not JSON")]
+    Syntax,
+    /// A fraction, an exponent or a number of 2^53 or more.
+    #[error("a number is not an integer of absolute value below 2^53")]
+    Number,
+    /// Deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH}")]
+    Depth,
+    /// Valid JSON, but not in its canonical form (RFC 8785).
+    #[error("not in canonical form (RFC 8785)")]
+    NotCanonical,
+    /// A member is missing, unknown, or of another type than the format says.
+    #[error("`{0}` is missing, unknown or of the wrong type")]
+    Member(String),
+}
+
+/// Parses JSON that must equal its own JCS.
+///
+/// # Errors
+/// See [`JsonError`].
+pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|_| JsonError::Syntax)?;
+    if canonical(&value)? != bytes {
+        return Err(JsonError::NotCanonical);
+    }
+    Ok(value)
+}
+
+/// The JCS of a value, after checking its numbers and depth.
+///
+/// # Errors
+/// [`JsonError::Number`] or [`JsonError::Depth`].
+pub fn canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
+    check(value, 0)?;
+    serde_json_canonicalizer::to_vec(value).map_err(|_| JsonError::Number)
+}
+
+/// The JCS of anything that serializes into JSON of the formats.
+///
+/// # Errors
+/// As [`canonical`]; [`JsonError::Syntax`] when it does not serialize into JSON.
+pub fn canonical_of<T: Serialize>(value: &T) -> Result<Vec<u8>, JsonError> {
+    canonical(&serde_json::to_value(value).map_err(|_| JsonError::Syntax)?)
+}
+
+/// Checks numbers and depth; `above` counts the arrays and objects around the value.
+fn check(value: &Value, above: usize) -> Result<(), JsonError> {
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+        Value::Number(number) => {
+            let exact = match (number.as_i64(), number.as_u64()) {
+                (Some(n), _) => n.unsigned_abs() <= MAX_INTEGER,
+                (None, _) => false,
+            };
+            if exact {
+                Ok(())
+            } else {
+                Err(JsonError::Number)
+            }
+        }
+        Value::Array(_) | Value::Object(_) if above == MAX_DEPTH => Err(JsonError::Depth),
+        Value::Array(values) => values.iter().try_for_each(|v| check(v, above + 1)),
+        Value::Object(members) => members.values().try_for_each(|v| check(v, above + 1)),
+    }
+}
+
+/// An object that must have exactly the members named, none missing, none more.
+pub struct Members<'a> {
+    members: &'a serde_json::Map<String, Value>,
+}
+
+impl<'a> Members<'a> {
+    /// Takes `value` as an object with exactly the members `names`.
+    ///
+    /// # Errors
+    /// [`JsonError::Member`] naming what is missing or unknown; `object` when it is no object.
+    pub fn exactly(value: &'a Value, names: &[&str]) -> Result<Self, JsonError> {
+        let members = value
+            .as_object()
+            .ok_or_else(|| JsonError::Member("object".into()))?;
+        if let Some(missing) = names.iter().find(|name| !members.contains_key(**name)) {
+            return Err(JsonError::Member((*missing).into()));
+        }
+        if let Some(unknown) = members.keys().find(|key| !names.contains(&key.as_str())) {
+            return Err(JsonError::Member(unknown.chars().take(64).collect()));
+        }
+        Ok(Self { members })
+    }
+
+    /// The member itself.
+    ///
+    /// # Errors
+    /// [`JsonError::Member`] when it was not among the names.
+    pub fn value(&self, name: &str) -> Result<&'a Value, JsonError> {
+        self.members.get(name).ok_or_else(|| wrong(name))
+    }
+
+    /// A member that is a string.
+    ///
+    /// # Errors
+    /// [`JsonError::Member`] when it is not.
+    pub fn string(&self, name: &str) -> Result<&'a str, JsonError> {
+        self.value(name)?.as_str().ok_or_else(|| wrong(name))
+    }
+
+    /// A member that is a string of some stricter form: an id, a hash.
+    ///
+    /// # Errors
+    /// [`JsonError::Member`] when it is not.
+    pub fn parsed<T: std::str::FromStr>(&self, name: &str) -> Result<T, JsonError> {
+        self.string(name)?.parse().map_err(|_| wrong(name))
+    }
+
+    /// A member that is an integer from 0 to 2^53 - 1.
+    ///
+    /// # Errors
+    /// [`JsonError::Member`] when it is not.
+    pub fn integer(&self, name: &str) -> Result<u64, JsonError> {
+        match self.value(name)?.as_u64() {
+            Some(n) if n <= MAX_INTEGER => Ok(n),
+            _ => Err(wrong(name)),
+        }
+    }
+
+    /// A member that is an array.
+    ///
+    /// # Errors
+    /// [`JsonError::Member`] when it is not.
+    pub fn array(&self, name: &str) -> Result<&'a [Value], JsonError> {
+        self.value(name)?
+            .as_array()
+            .map(Vec::as_slice)
+            .ok_or_else(|| wrong(name))
+    }
+
+    /// A member that is an object, by its members.
+    ///
+    /// # Errors
+    /// [`JsonError::Member`] when it is not.
+    pub fn object(&self, name: &str) -> Result<&'a serde_json::Map<String, Value>, JsonError> {
+        self.value(name)?.as_object().ok_or_else(|| wrong(name))
+    }
+}
+
+/// The error that names a member.
+pub fn wrong(name: &str) -> JsonError {
+    JsonError::Member(name.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_the_canonical_form_is_read() {
+        let good = br#"{"a":[1,-2,null],"b":"\n\u000b","c":{}}"#;
+        assert!(parse(good).is_ok());
+        for (text, error) in [
+            (r#"{"a":1,"a":1}"#, JsonError::NotCanonical),
+            (r#"{"b":1,"a":1}"#, JsonError::NotCanonical),
+            (r#"{"a": 1}"#, JsonError::NotCanonical),
+            ("{}\n", JsonError::NotCanonical),
+            (r#"["\u0041"]"#, JsonError::NotCanonical),
+            (r#"["\/"]"#, JsonError::NotCanonical),
+            ("[1.0]", JsonError::Number),
+            ("[1e2]", JsonError::Number),
+            ("[-0]", JsonError::Number),
+            ("[9007199254740992]", JsonError::Number),
+            ("[18446744073709551615]", JsonError::Number),
+            (r#"["\ud800"]"#, JsonError::Syntax),
+            ("", JsonError::Syntax),
+            ("[1]x", JsonError::Syntax),
+            ("\u{feff}[1]", JsonError::Syntax),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert_eq!(
+            parse(nested(MAX_DEPTH + 1).as_bytes()),
+            Err(JsonError::Depth)
+        );
+        assert_eq!(parse(nested(100_000).as_bytes()), Err(JsonError::Syntax));
+    }
+
+    #[test]
+    fn keys_are_ordered_by_utf_16_units() {
+        // U+1F600 is the surrogate pair D83D DE00 and so stands before U+FB33.
+        let value = json!({"\u{fb33}": 1, "\u{1f600}": 2});
+        assert_eq!(
+            canonical(&value).map(|jcs| String::from_utf8_lossy(&jcs).into_owned()),
+            Ok("{\"\u{1f600}\":2,\"\u{fb33}\":1}".into())
+        );
+    }
+
+    #[test]
+    fn members_are_exact() {
+        let value = json!({"a": 1, "b": "x"});
+        assert!(Members::exactly(&value, &["a", "b"]).is_ok());
+        assert_eq!(Members::exactly(&value, &["a"]).err(), Some(wrong("b")));
+        assert_eq!(
+            Members::exactly(&value, &["a", "b", "c"]).err(),
+            Some(wrong("c"))
+        );
+    }
+}

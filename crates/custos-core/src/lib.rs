@@ -1,0 +1,17 @@
+//! The ground of an evidence room: its formats, proofs and encryption.
+//!
+//! Nothing here reads a file, a clock or a source of randomness, and nothing waits: bytes,
+//! times and random values are arguments. So every function can be tested with fixed
+//! vectors, and a verifier built on this crate needs nothing else.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`ids`], [`hash`], [`json`] | names, numbers, domain-separated hashing, the one JSON form |
+//! | [`event`] | a custody entry: 32 slots, commitments, disclosure; control entries |
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod event;
+pub mod hash;
+pub mod ids;
+pub mod json;
