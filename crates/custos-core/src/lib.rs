@@ -8,10 +8,17 @@
 //! |---|---|
 //! | [`ids`], [`hash`], [`json`] | names, numbers, domain-separated hashing, the one JSON form |
 //! | [`event`] | a custody entry: 32 slots, commitments, disclosure; control entries |
+//! | [`merkle`], [`tile`] | the custody log's tree: roots, proofs, and how it is published |
+//! | [`checkpoint`] | signed tree heads, cosignatures, and whom a verifier trusts |
+//! | [`receipt`] | the proof of one entry |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod checkpoint;
 pub mod event;
 pub mod hash;
 pub mod ids;
 pub mod json;
+pub mod merkle;
+pub mod receipt;
+pub mod tile;
