@@ -1,1 +1,3 @@
+//! The server of an evidence room.
 
+pub mod policy;

@@ -1,0 +1,25 @@
+//! Who may do what: Cedar decides, and its answer is a value.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`action`] | the closed list of actions, and a type for each |
+//! | [`facts`] | what a decision may depend on |
+//! | [`source`] | the text of a policy set, and its hash |
+//! | [`engine`] | strict loading, and the decision |
+//! | [`permit`] | the answer: a [`permit::Permit`] or a [`permit::Refusal`] |
+//!
+//! INVARIANT: deny by default, a forbid wins, and any error is a denial. A policy set that
+//! does not pass Cedar's strict validation never decides anything.
+
+pub mod action;
+pub mod engine;
+pub mod facts;
+pub mod permit;
+mod projection;
+pub mod source;
+
+pub use engine::Engine;
+pub use permit::{Permit, Refusal};
+
+#[cfg(test)]
+mod tests;

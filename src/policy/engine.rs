@@ -1,0 +1,245 @@
+//! Loads a policy set strictly, and decides.
+
+use std::str::FromStr;
+
+use cedar_policy::{
+    Authorizer, Decision, Entities, EntityUid, Policy, PolicyId, PolicySet, Request, Response,
+    Schema, ValidationMode, Validator,
+};
+use custos_core::hash::Hash;
+use tracing::error;
+
+use super::{
+    action::{Action, ActionKind},
+    facts::{Actor, Facts, ResourceId},
+    permit::{Permit, Refusal, Ruling},
+    projection::{Types, Unprojectable},
+    source::{Source, SourceError},
+};
+
+/// Stands in an entry for a denial because a policy failed (F13); no policy has this name.
+pub const POLICY_ERROR: &str = "engine.policy_error";
+
+/// Policies of one set at most.
+pub const MAX_POLICIES: usize = 1_000;
+
+/// Why a policy set was not loaded. What was in force stays in force.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The text could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The schema does not parse.
+    #[error("the schema of the policy set is not valid: {0}")]
+    Schema(String),
+    /// A file does not parse.
+    #[error("`{file}` is not valid Cedar: {reason}")]
+    Syntax {
+        /// Which file.
+        file: String,
+        /// What Cedar says.
+        reason: String,
+    },
+    /// A policy has no `@id`, one of an odd form, or one that another policy has.
+    #[error("a policy in `{file}` needs an `@id` of its own; it has `{id}`")]
+    Id {
+        /// Which file.
+        file: String,
+        /// The id it has, or nothing.
+        id: String,
+    },
+    /// A file holds a template, which nothing links.
+    #[error("`{0}` holds a template; only policies are loaded")]
+    Template(String),
+    /// More than [`MAX_POLICIES`], or none.
+    #[error("a policy set has from 1 to {MAX_POLICIES} policies")]
+    Count,
+    /// Strict validation found something, be it only a warning.
+    #[error("the policies do not fit their schema: {0}")]
+    Invalid(String),
+    /// The schema lacks an action that the room asks about.
+    #[error("the schema does not declare the action `{0}`")]
+    Action(Action),
+}
+
+/// A policy set in force. Loading is slow and strict, deciding is fast; share it by reference.
+pub struct Engine {
+    schema: Schema,
+    policies: PolicySet,
+    set_hash: Hash,
+    authorizer: Authorizer,
+    types: Types,
+    // By `Action::number`.
+    actions: Vec<EntityUid>,
+}
+
+impl Engine {
+    /// The policy set built into this program.
+    ///
+    /// # Panics
+    /// Never in a program whose tests passed: they load this set.
+    pub fn embedded() -> Self {
+        Self::from_source(&Source::embedded()).expect("the first policy set is valid")
+    }
+
+    /// A policy set from a schema and named files, in any order.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load(schema: &str, files: &[(&str, &str)]) -> Result<Self, LoadError> {
+        Self::from_source(&Source::new(schema, files)?)
+    }
+
+    /// A policy set from its text.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn from_source(source: &Source) -> Result<Self, LoadError> {
+        let schema =
+            Schema::from_str(source.schema()).map_err(|e| LoadError::Schema(e.to_string()))?;
+        let policies = read_policies(source)?;
+        validate(&policies, &schema)?;
+        let types = Types::new();
+        let actions: Vec<EntityUid> = Action::ALL
+            .iter()
+            .map(|action| types.action(action.name()))
+            .collect();
+        for (action, uid) in Action::ALL.iter().zip(&actions) {
+            if !schema.actions().any(|declared| declared == uid) {
+                return Err(LoadError::Action(*action));
+            }
+        }
+        Ok(Self {
+            schema,
+            policies,
+            set_hash: source.hash(),
+            authorizer: Authorizer::new(),
+            types,
+            actions,
+        })
+    }
+
+    /// The hash of the policy set in force; slot 17.
+    pub const fn set_hash(&self) -> Hash {
+        self.set_hash
+    }
+
+    /// Decides one action on one resource.
+    ///
+    /// # Errors
+    /// A refusal: nothing permitted it, something forbade it, or anything went wrong.
+    pub fn decide<A: ActionKind>(&self, facts: Facts<'_>) -> Result<Permit<A>, Refusal> {
+        let (decision, policies) = self.evaluate(A::ACTION, facts);
+        let ruling = Ruling::new(A::ACTION, facts, policies, self.set_hash);
+        match decision {
+            Decision::Allow => Ok(Permit::new(ruling)),
+            Decision::Deny => Err(Refusal::new(ruling)),
+        }
+    }
+
+    /// The refusal for an id that names nothing, so that it is entered like a hidden one.
+    pub fn refuse_unknown<A: ActionKind>(&self, actor: &Actor, resource: ResourceId) -> Refusal {
+        let who = (actor.person, actor.account);
+        Refusal::new(Ruling::absent(A::ACTION, who, resource, self.set_hash))
+    }
+
+    /// The decision and the ids of the policies that made it. Errors deny (F13): Cedar itself
+    /// would skip the failing policy, and a forbid that fails would vanish.
+    fn evaluate(&self, action: Action, facts: Facts<'_>) -> (Decision, Vec<String>) {
+        let failed = |cause: &dyn std::fmt::Display| {
+            error!(action = %action, cause = %cause, "a policy decision failed and was denied");
+            (Decision::Deny, vec![POLICY_ERROR.to_owned()])
+        };
+        let response = match self.ask(action, facts) {
+            Ok(response) => response,
+            Err(cause) => return failed(&cause),
+        };
+        if let Some(cause) = response.diagnostics().errors().next() {
+            return failed(cause);
+        }
+        let policies = response.diagnostics().reason().map(ToString::to_string);
+        (response.decision(), policies.collect())
+    }
+
+    fn ask(&self, action: Action, facts: Facts<'_>) -> Result<Response, Unprojectable> {
+        let principal = self.types.principal(facts)?;
+        let request = Request::new(
+            principal.uid(),
+            self.actions[action.number()].clone(),
+            self.types.resource_uid(facts.resource),
+            self.types.context(facts.context)?,
+            Some(&self.schema),
+        )?;
+        let resource = self.types.resource(facts.resource)?;
+        let entities = std::iter::once(principal).chain(resource);
+        // Without the schema the actions would have no groups, and policies on a group,
+        // forbids too, would be lost without a word.
+        let entities = Entities::from_entities(entities, Some(&self.schema))?;
+        Ok(self
+            .authorizer
+            .is_authorized(&request, &self.policies, &entities))
+    }
+}
+
+/// Reads all files into one set, each policy under its `@id`.
+fn read_policies(source: &Source) -> Result<PolicySet, LoadError> {
+    let mut all = PolicySet::new();
+    let mut count = 0;
+    for (file, text) in source.files() {
+        let parsed = PolicySet::from_str(text).map_err(|e| LoadError::Syntax {
+            file: file.clone(),
+            reason: e.to_string(),
+        })?;
+        if parsed.templates().next().is_some() {
+            return Err(LoadError::Template(file.clone()));
+        }
+        for policy in parsed.policies() {
+            count += 1;
+            let policy = named(policy, file)?;
+            let id = policy.id().to_string();
+            all.add(policy).map_err(|_| LoadError::Id {
+                file: file.clone(),
+                id,
+            })?;
+        }
+    }
+    if !(1..=MAX_POLICIES).contains(&count) {
+        return Err(LoadError::Count);
+    }
+    Ok(all)
+}
+
+/// The policy under the id of its annotation: lower-case words, dots between them, and not
+/// one of the engine's own.
+fn named(policy: &Policy, file: &str) -> Result<Policy, LoadError> {
+    let id = policy.annotation("id").unwrap_or_default();
+    let good = id.len() <= 100
+        && !id.starts_with("engine.")
+        && id.split('.').all(|word| {
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        });
+    if good {
+        Ok(policy.new_id(PolicyId::new(id)))
+    } else {
+        Err(LoadError::Id {
+            file: file.to_owned(),
+            id: id.chars().take(100).collect(),
+        })
+    }
+}
+
+/// Strict validation, warnings included: a policy that can never apply is a mistake.
+fn validate(policies: &PolicySet, schema: &Schema) -> Result<(), LoadError> {
+    let result = Validator::new(schema.clone()).validate(policies, ValidationMode::Strict);
+    if result.validation_passed_without_warnings() {
+        return Ok(());
+    }
+    let errors = result.validation_errors().map(ToString::to_string);
+    let warnings = result.validation_warnings().map(ToString::to_string);
+    Err(LoadError::Invalid(
+        errors.chain(warnings).collect::<Vec<_>>().join("; "),
+    ))
+}
