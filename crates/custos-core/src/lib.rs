@@ -7,6 +7,8 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`ids`], [`hash`], [`json`] | names, numbers, domain-separated hashing, the one JSON form |
+//! | [`keys`], [`cipher`], [`wrap`] | key types; chunked encryption; keys under keys |
+//! | [`object`], [`content`] | a stored object's segments; salted Merkle trees over an item's bytes |
 //! | [`event`] | a custody entry: 32 slots, commitments, disclosure; control entries |
 //! | [`merkle`], [`tile`] | the custody log's tree: roots, proofs, and how it is published |
 //! | [`checkpoint`] | signed tree heads, cosignatures, and whom a verifier trusts |
@@ -15,10 +17,16 @@
 #![deny(missing_docs)]
 
 pub mod checkpoint;
+pub mod cipher;
+pub mod content;
 pub mod event;
 pub mod hash;
 pub mod ids;
 pub mod json;
+pub mod keys;
 pub mod merkle;
+pub mod object;
 pub mod receipt;
+pub mod row;
 pub mod tile;
+pub mod wrap;

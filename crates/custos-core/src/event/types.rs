@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{EntryError, kind, slot};
-use crate::{hash::Hash, ids::Id, ids::MAX_INTEGER, json::Members};
+use crate::{hash::Hash, ids::Id, ids::MAX_INTEGER, json::Members, object::StoredObject};
 
 /// Checks one slot's value, as far as its type does not depend on the entry's kind.
 ///
@@ -192,23 +192,8 @@ fn is_rows(value: &Value) -> bool {
         })
 }
 
-/// Slot 27: {object, suite, segments, size, heads, blake3}, with segments following from size.
 fn is_stored(value: &Value) -> bool {
-    const SEGMENT_BYTES: u64 = 8 << 20;
-    Members::exactly(
-        value,
-        &["blake3", "heads", "object", "segments", "size", "suite"],
-    )
-    .is_ok_and(|stored| {
-        let (Ok(size), Ok(segments)) = (stored.integer("size"), stored.integer("segments")) else {
-            return false;
-        };
-        segments == size / SEGMENT_BYTES + 1
-            && stored.integer("suite") == Ok(1)
-            && stored.parsed::<Id>("object").is_ok()
-            && stored.parsed::<Hash>("heads").is_ok()
-            && stored.parsed::<Hash>("blake3").is_ok()
-    })
+    StoredObject::from_value(value).is_ok()
 }
 
 fn is_derivation(value: &Value) -> bool {
