@@ -1,0 +1,144 @@
+//! Writing one object part by part.
+
+use bytes::Bytes;
+use object_store::MultipartUpload;
+use tokio::{runtime::Handle, task::JoinSet};
+
+use custos_core::ids::ObjectId;
+
+use super::{Store, StoreError, object_path};
+
+/// Parts of one object that are on their way to the store at a time.
+pub const PARTS_IN_FLIGHT: usize = 2;
+
+/// An object that is being written. It does not exist before [`ObjectWriter::finish`]
+/// returned, and if it never does (an error, a drop), nothing of it stays.
+#[derive(Debug)]
+pub struct ObjectWriter {
+    store: Store,
+    object: ObjectId,
+    /// None once the object is finished or given up.
+    upload: Option<Box<dyn MultipartUpload>>,
+    in_flight: JoinSet<object_store::Result<()>>,
+}
+
+impl ObjectWriter {
+    pub(super) fn new(store: Store, object: ObjectId, upload: Box<dyn MultipartUpload>) -> Self {
+        Self {
+            store,
+            object,
+            upload: Some(upload),
+            in_flight: JoinSet::new(),
+        }
+    }
+
+    /// Sends the next part; waits while [`PARTS_IN_FLIGHT`] are on their way.
+    ///
+    /// Shapes: all parts but the last have the same length, 5 MiB or more (S3 asks for
+    /// that); a segment of an object has 8,396,872 bytes.
+    ///
+    /// # Errors
+    /// That of this part or of one before; the object can then only be given up.
+    pub async fn put(&mut self, part: Bytes) -> Result<(), StoreError> {
+        while self.in_flight.len() >= PARTS_IN_FLIGHT {
+            self.landed().await?;
+        }
+        let Some(upload) = self.upload.as_mut() else {
+            return Err(self.given_up());
+        };
+        self.in_flight.spawn(upload.put_part(part.into()));
+        Ok(())
+    }
+
+    /// Puts the object in place, durably.
+    ///
+    /// # Errors
+    /// Nothing of the object stays, as far as that could be done; after
+    /// [`StoreError::Fatal`] an orphan may stay, which is swept at the next start.
+    pub async fn finish(mut self) -> Result<(), StoreError> {
+        let finished = self.complete().await;
+        if finished.is_err() {
+            self.abort().await;
+        } else {
+            self.upload = None;
+        }
+        finished
+    }
+
+    async fn complete(&mut self) -> Result<(), StoreError> {
+        while !self.in_flight.is_empty() {
+            self.landed().await?;
+        }
+        let Some(upload) = self.upload.as_mut() else {
+            return Err(self.given_up());
+        };
+        // The commit point: before it a crash leaves a staged file, after it an orphan that
+        // no row names. Both are swept.
+        let completed = upload.complete().await;
+        completed.map(drop).map_err(|error| {
+            if self.store.disk.is_some() {
+                StoreError::of_commit(error)
+            } else {
+                StoreError::of(&self.object.to_string(), error)
+            }
+        })
+    }
+
+    /// Gives the object up: no part of it stays. What cannot be removed now is swept later.
+    pub async fn abort(mut self) {
+        self.in_flight.shutdown().await;
+        if let Some(upload) = self.upload.take() {
+            remove(self.store.clone(), self.object, upload).await;
+        }
+    }
+
+    /// Waits for one part.
+    async fn landed(&mut self) -> Result<(), StoreError> {
+        let name = self.object.to_string();
+        match self.in_flight.join_next().await {
+            None | Some(Ok(Ok(()))) => Ok(()),
+            Some(Ok(Err(error))) => Err(StoreError::of(&name, error)),
+            Some(Err(stopped)) => Err(StoreError::of(&name, stopped.into())),
+        }
+    }
+
+    fn given_up(&self) -> StoreError {
+        StoreError::NotFound {
+            name: self.object.to_string(),
+        }
+    }
+}
+
+impl Drop for ObjectWriter {
+    fn drop(&mut self) {
+        let Some(upload) = self.upload.take() else {
+            return;
+        };
+        // A request that was cancelled. Without a runtime the process is about to end, and
+        // the next start sweeps.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(remove(self.store.clone(), self.object, upload));
+        }
+    }
+}
+
+/// Removes whatever stands of an object that was never acknowledged: the staged parts, and
+/// the object itself, if only the confirmation of its last step was lost. Its id is random
+/// and was free when the writing began, so it is nobody else's.
+async fn remove(store: Store, object: ObjectId, mut upload: Box<dyn MultipartUpload>) {
+    let aborted = upload.abort().await;
+    if let Err(error) = aborted {
+        // A local upload whose last step failed has forgotten its staged file.
+        tracing::debug!(object.id = %object, %error, "an unfinished object was not aborted");
+    }
+    let path = object_path(object);
+    let removed = store
+        .on_disk(move |disk| disk.remove_staged(path.as_ref()))
+        .await;
+    if let Err(error) = removed {
+        tracing::warn!(object.id = %object, %error, "a staged file stays until the next start");
+    }
+    if let Err(error) = store.delete(object).await {
+        tracing::warn!(object.id = %object, %error, "an orphan object stays until it is swept");
+    }
+}
