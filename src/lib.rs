@@ -1,3 +1,12 @@
 //! The server of an evidence room.
+//!
+//! ```text
+//! cli -> {http, jobs} -> app -> {content, db, policy, peers} -> {store, keyring} -> core
+//! ```
 
+pub mod ambient;
+pub mod app;
+pub mod db;
+pub mod keyring;
 pub mod policy;
+pub mod store;

@@ -18,8 +18,9 @@ pub mod permit;
 mod projection;
 pub mod source;
 
-pub use engine::Engine;
+pub use engine::{Engine, LoadError};
 pub use permit::{Permit, Refusal};
+pub use source::{Source, SourceError};
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,15 @@
+//! Where things happen. Knows no HTTP.
+
+pub mod context;
+pub mod entering;
+pub mod error;
+pub mod found;
+pub mod open;
+pub mod publisher;
+pub mod writer;
+
+pub use context::Room;
+pub use error::Error;
+
+#[cfg(test)]
+mod tests;

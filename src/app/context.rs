@@ -1,0 +1,81 @@
+//! One room, open: what every floor above works with.
+
+use std::sync::Arc;
+
+use custos_core::checkpoint::{NoteSigner, VerifierKey};
+use tokio::sync::watch;
+
+use super::{error::Error, publisher::Publisher, writer::Writer};
+use crate::{
+    ambient::Ambient,
+    db::{Connection, Pool},
+    keyring::{Keyring, RoomKeys},
+    policy::Engine,
+    store::Store,
+};
+
+/// What commands work with besides the transaction.
+pub struct Core {
+    /// The room's keys.
+    pub keyring: Keyring,
+    /// Keys of the room itself.
+    pub keys: RoomKeys,
+    /// The policy set in force.
+    pub engine: Engine,
+    /// Time and randomness.
+    pub ambient: Ambient,
+}
+
+/// An open room. Cheap to clone.
+#[derive(Clone)]
+pub struct Room {
+    /// Readers of the register.
+    pub pool: Pool,
+    /// Encrypted objects and public tiles.
+    pub store: Store,
+    /// Keys, policy, time and randomness.
+    pub core: Arc<Core>,
+    /// The one writer.
+    pub writer: Writer,
+    /// The room, by its scope.
+    pub id: custos_core::ids::ScopeId,
+    /// The log's origin, `room.example/log`.
+    pub origin: Arc<str>,
+    /// Verifies checkpoints.
+    pub log_key: Arc<VerifierKey>,
+    /// Signs bundles.
+    pub bundle_signer: Arc<NoteSigner>,
+    /// Size of the newest published checkpoint.
+    pub published: watch::Receiver<u64>,
+    /// Publishes what was committed.
+    pub publisher: Arc<Publisher>,
+}
+
+impl Room {
+    /// Runs `read` on a reader's connection, off the threads that serve requests.
+    ///
+    /// # Errors
+    /// Those of `read`; [`Error::CustodyUnavailable`] when no connection becomes free.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let pool = self.pool.clone();
+        tokio::task::spawn_blocking(move || read(&mut *pool.get()?))
+            .await
+            .map_err(|_| Error::CustodyUnavailable(None))?
+    }
+
+    /// Waits until a checkpoint covers the entry at `index`, and returns its size.
+    ///
+    /// # Errors
+    /// The publisher has stopped.
+    pub async fn covered(&self, index: u64) -> Result<u64, Error> {
+        let mut published = self.published.clone();
+        let size = published
+            .wait_for(|size| *size > index)
+            .await
+            .map_err(|_| Error::CustodyUnavailable(None))?;
+        Ok(*size)
+    }
+}

@@ -1,0 +1,103 @@
+//! What a caller is told when something can't be done.
+
+use crate::{db::DbError, store::StoreError};
+
+/// Why something can't be done. The text is for people: what is wrong, what is safe, what to
+/// do. [`Error::NotFound`] is the one answer for what does not exist and for what may not be
+/// known to exist.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing of that name, or nothing that this person may know of.
+    #[error("there is nothing here under this address, or you may not know of it")]
+    NotFound,
+    /// The person may know of it, but not do this.
+    #[error("you may not do this here; the refusal was entered in the custody log")]
+    Forbidden,
+    /// Nobody is signed in, or the sign-in did not succeed or has ended.
+    #[error("sign in first; nothing was changed")]
+    SignedOut,
+    /// What was sent can't be taken.
+    #[error("{0}; nothing was changed")]
+    Invalid(String),
+    /// It was done before, or something stands in its way.
+    #[error("{0}; nothing was changed")]
+    Conflict(String),
+    /// The bytes ended before, or went on after, the length that was announced.
+    #[error(
+        "the upload is incomplete: {received} of {expected} bytes came; nothing was kept, send it again"
+    )]
+    Incomplete {
+        /// Bytes that came.
+        received: u64,
+        /// Bytes that were announced.
+        expected: u64,
+    },
+    /// More than may be sent.
+    #[error("{0}; nothing was kept")]
+    TooLarge(String),
+    /// Too many attempts.
+    #[error("too many attempts; wait {seconds} seconds and try again")]
+    TooMany {
+        /// Seconds until another attempt is heard.
+        seconds: u64,
+    },
+    /// The disk is full.
+    #[error("the disk is full; nothing was kept, what was acknowledged before is safe")]
+    Full,
+    /// The custody log can't be written, so nothing may be read or changed.
+    #[error(
+        "the custody log can't be written at present, so nothing is given out or changed; what was acknowledged before is safe, try again later"
+    )]
+    CustodyUnavailable(#[source] Option<DbError>),
+    /// The store does not answer.
+    #[error(
+        "the store does not answer at present; what was acknowledged before is safe, try again later"
+    )]
+    StoreUnavailable(#[source] Option<StoreError>),
+    /// What is stored is not what the custody log says.
+    #[error(
+        "what is stored is not what the custody log says, so it is not given out; an auditor must look at it"
+    )]
+    Damaged(#[source] DbError),
+}
+
+impl Error {
+    /// The error for input that can't be taken.
+    pub fn invalid(what: impl Into<String>) -> Self {
+        Self::Invalid(what.into())
+    }
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Damaged { .. } | DbError::Key(_) => Self::Damaged(error),
+            error if is_full(&error) => Self::Full,
+            error => Self::CustodyUnavailable(Some(error)),
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full { .. } => Self::Full,
+            error => Self::StoreUnavailable(Some(error)),
+        }
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        DbError::from(error).into()
+    }
+}
+
+/// SQLite says that the disk is full in words alone.
+pub(super) fn is_full(error: &DbError) -> bool {
+    matches!(
+        error,
+        DbError::Query(diesel::result::Error::DatabaseError(_, information))
+            if information.message().contains("disk is full")
+    )
+}

@@ -1,0 +1,215 @@
+//! Publishes what is committed: entry bundles, hash tiles, then a signed checkpoint.
+//!
+//! ```text
+//! tiles and entry bundles   durable in the store, idempotent     a crash here leaves tiles that
+//!                                                                the next run writes again, equal
+//! note and published size   one transaction, compare-and-swap    a crash here leaves the older
+//!                                                                `checkpoint` file; start-up mends it
+//! log/checkpoint            replaced                             a crash here leaves nothing undone
+//! receipts may be asked for
+//! ```
+//!
+//! INVARIANT: a checkpoint is signed only for a tree that is committed, and whose right edge
+//! follows from the tiles that were published.
+
+mod edge;
+mod recover;
+
+use custos_core::{
+    checkpoint::{Checkpoint, NoteSigner, SignedCheckpoint},
+    ids::Timestamp,
+    merkle,
+    tile::{Level, TilePath, write_entry_bundle, write_hash_tile},
+};
+use tokio::sync::{Mutex, watch};
+use tracing::{debug, error};
+
+use edge::{Edge, FULL};
+pub use recover::{Mismatch, recover};
+
+use super::{
+    entering::Tx,
+    error::Error,
+    writer::{Command, Stop, Writer},
+};
+use crate::{
+    db::{
+        DbError, Pool, entries,
+        head::{self, Head},
+    },
+    store::Store,
+};
+
+/// Where the newest checkpoint stands, below `log/`.
+pub const CHECKPOINT_PATH: &str = "checkpoint";
+
+/// Publishes one log.
+pub struct Publisher {
+    pool: Pool,
+    store: Store,
+    writer: Writer,
+    signer: NoteSigner,
+    /// The partial tiles of the published tree. The lock makes publishing one at a time.
+    edge: Mutex<Edge>,
+    published: watch::Sender<u64>,
+}
+
+impl Publisher {
+    /// A publisher that goes on from what [`recover`] found.
+    pub fn new(
+        pool: Pool,
+        store: Store,
+        writer: Writer,
+        signer: NoteSigner,
+        edge: Edge,
+    ) -> (Self, watch::Receiver<u64>) {
+        let (published, receiver) = watch::channel(edge.size());
+        let publisher = Self {
+            pool,
+            store,
+            writer,
+            signer,
+            edge: Mutex::new(edge),
+            published,
+        };
+        (publisher, receiver)
+    }
+
+    /// Publishes everything that is committed now; does nothing when nothing is pending.
+    ///
+    /// # Errors
+    /// The register or the store can't be used, or the published tiles do not fit the
+    /// committed tree. Nothing was signed then.
+    pub async fn publish(&self) -> Result<u64, Error> {
+        let mut edge = self.edge.lock().await;
+        let pool = self.pool.clone();
+        let head = blocking(move || {
+            head::read(&mut *pool.get()?)?
+                .ok_or_else(|| DbError::damaged("log_head", 1, "it is missing"))
+        })
+        .await?;
+        let (from, to) = (edge.size(), head.size());
+        if from == to {
+            return Ok(to);
+        }
+        let mut next = edge.clone();
+        self.write_tiles(&mut next, to).await?;
+        check_edge(&next, &head)?;
+        let note = self.sign(&head)?;
+        self.writer
+            .submit(Publish {
+                from,
+                to,
+                note: note.clone(),
+            })
+            .await?;
+        // A crash here leaves the older file; start-up replaces it by the kept note.
+        self.store.put_public(CHECKPOINT_PATH, note.into()).await?;
+        *edge = next;
+        self.published.send_replace(to);
+        debug!(log.size = to, "published a checkpoint");
+        Ok(to)
+    }
+
+    /// Writes every bundle and tile that the tree of `to` leaves has and the edge's has not.
+    async fn write_tiles(&self, edge: &mut Edge, to: u64) -> Result<(), Error> {
+        let from = edge.size();
+        let mut start = from - from % FULL;
+        while start < to {
+            let end = (start + FULL).min(to);
+            let pool = self.pool.clone();
+            let leaves = blocking(move || entries::leaves(&mut *pool.get()?, start, end)).await?;
+            let bundle = write_entry_bundle(&leaves).map_err(|_| odd_tile())?;
+            let path = tile(Level::Entries, start / FULL, end - start)?;
+            self.store
+                .put_public(&path.to_string(), bundle.into())
+                .await?;
+            for (index, leaf) in (start..end).zip(&leaves) {
+                if index < from {
+                    continue;
+                }
+                for (level, position, hashes) in edge.push(merkle::leaf_hash(leaf)) {
+                    self.write_hashes(level, position, &hashes).await?;
+                }
+            }
+            start = end;
+        }
+        for (level, position, hashes) in edge.partial_since(from) {
+            self.write_hashes(level, position, &hashes).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_hashes(
+        &self,
+        level: u8,
+        index: u64,
+        hashes: &[custos_core::hash::Hash],
+    ) -> Result<(), Error> {
+        let path = tile(Level::Hashes(level), index, hashes.len() as u64)?;
+        let bytes = write_hash_tile(hashes).map_err(|_| odd_tile())?;
+        Ok(self
+            .store
+            .put_public(&path.to_string(), bytes.into())
+            .await?)
+    }
+
+    fn sign(&self, head: &Head) -> Result<Vec<u8>, Error> {
+        let unavailable = |_| Error::CustodyUnavailable(None);
+        let checkpoint =
+            Checkpoint::new(&head.origin, head.size(), head.root()).map_err(unavailable)?;
+        let signed = SignedCheckpoint::sign(checkpoint, &[&self.signer]).map_err(unavailable)?;
+        Ok(signed.as_bytes().to_vec())
+    }
+}
+
+/// The committed tree must follow from what was published before and the new leaves.
+fn check_edge(edge: &Edge, head: &Head) -> Result<(), Error> {
+    if edge.to_bytes() == head.frontier.to_bytes() {
+        Ok(())
+    } else {
+        let damaged = DbError::damaged(
+            "log_head",
+            1,
+            "its right edge does not follow from the published tiles and the entries",
+        );
+        error!(error = %damaged, "nothing was signed");
+        Err(damaged.into())
+    }
+}
+
+fn tile(level: Level, index: u64, width: u64) -> Result<TilePath, Error> {
+    let width = u16::try_from(width).map_err(|_| odd_tile())?;
+    TilePath::new(level, index, width).map_err(|_| odd_tile())
+}
+
+fn odd_tile() -> Error {
+    DbError::damaged("entries", "?", "a tile can't be made of it").into()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DbError> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Error::CustodyUnavailable(None))?
+        .map_err(Error::from)
+}
+
+/// Keeps the note and moves the published size; the only change without an entry of its own,
+/// because it says nothing that the log does not say.
+struct Publish {
+    from: u64,
+    to: u64,
+    note: Vec<u8>,
+}
+
+impl Command for Publish {
+    type Output = ();
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+        let now: Timestamp = tx.now();
+        head::publish(tx.connection, self.from, self.to, &self.note, now)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,276 @@
+//! The room on a real SQLite file and a store in memory: founding, writing, publishing,
+//! opening again, and what start-up refuses.
+
+use std::{path::PathBuf, sync::Arc};
+
+use custos_core::{
+    checkpoint::SignedCheckpoint,
+    event::slot,
+    ids::Id,
+    merkle,
+    tile::{Level, TilePath, parse_entry_bundle},
+};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{
+    Room,
+    entering::{Draft, Tx},
+    found::{FirstAdministrator, found},
+    open::{OpenError, Places, open},
+    writer::{Command, Stop},
+};
+use crate::{ambient::Ambient, db, store::Store};
+
+struct Bench {
+    _folder: TempDir,
+    places: Places,
+    store: Store,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let places = Places {
+            keys: folder.path().join("keys"),
+            database: folder.path().join("register.db"),
+        };
+        let first = FirstAdministrator {
+            name: "Ana Ilić".into(),
+            login: "ana".into(),
+        };
+        let ambient = Ambient::system();
+        found(
+            (&places.keys, &places.database),
+            "room.example/log",
+            &first,
+            &ambient,
+        )
+        .expect("a room is founded");
+        Self {
+            _folder: folder,
+            places,
+            store: Store::memory(),
+        }
+    }
+
+    async fn open(&self) -> Result<Room, OpenError> {
+        open(&self.places, self.store.clone(), Ambient::system()).await
+    }
+
+    fn database(&self) -> PathBuf {
+        self.places.database.clone()
+    }
+}
+
+/// Enters `0` cover entries, or fails after entering one.
+struct Cover {
+    count: usize,
+    fail: bool,
+}
+
+impl Command for Cover {
+    type Output = usize;
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<usize, Stop> {
+        for n in 0..self.count {
+            let draft = Draft::of_room("cover", tx.room()).detail(slot::DETAIL, json!(n));
+            tx.enter(draft)?;
+        }
+        if self.fail {
+            return Err(super::Error::invalid("told to fail").into());
+        }
+        Ok(self.count)
+    }
+}
+
+/// Everything that is published is one tree, and its root is what the checkpoint signs.
+async fn check_log(room: &Room) {
+    let size = room.publisher.publish().await.expect("published");
+    let note = room
+        .store
+        .get_public("checkpoint")
+        .await
+        .expect("a checkpoint");
+    let signed = SignedCheckpoint::parse(&note).expect("a signed checkpoint");
+    let checkpoint = signed.verify(&room.log_key).expect("signed by the room");
+    assert_eq!(checkpoint.size(), size);
+    let mut log = merkle::MemoryLog::new();
+    for tile in 0..size.div_ceil(256) {
+        let width = (size - tile * 256).min(256) as u16;
+        let path = TilePath::new(Level::Entries, tile, width).expect("a path");
+        let bundle = room
+            .store
+            .get_public(&path.to_string())
+            .await
+            .expect("a bundle");
+        for leaf in parse_entry_bundle(&bundle, width).expect("entries") {
+            log.push(merkle::leaf_hash(leaf));
+        }
+    }
+    assert_eq!(*checkpoint.root(), log.root());
+}
+
+#[tokio::test]
+async fn a_room_is_founded_written_published_and_opened_again() {
+    let bench = Bench::new();
+    let room = bench.open().await.expect("opens");
+    check_log(&room).await;
+    let mut indices = Vec::new();
+    for round in 0..5 {
+        let many = (0..70).map(|_| {
+            room.writer.submit(Cover {
+                count: 2,
+                fail: false,
+            })
+        });
+        for done in futures::future::join_all(many).await {
+            let done = done.expect("durable");
+            assert_eq!((done.output, done.entered.len()), (2, 2));
+            indices.extend(done.entered.iter().map(|entered| entered.index.get()));
+        }
+        if round % 2 == 0 {
+            check_log(&room).await;
+        }
+    }
+    indices.sort_unstable();
+    let first = indices[0];
+    assert_eq!(indices, (first..first + 700).collect::<Vec<_>>());
+    drop(room);
+    let room = bench
+        .open()
+        .await
+        .expect("opens again with entries pending");
+    check_log(&room).await;
+    room.writer
+        .submit(Cover {
+            count: 1,
+            fail: false,
+        })
+        .await
+        .expect("goes on");
+    check_log(&room).await;
+}
+
+#[tokio::test]
+async fn a_command_that_fails_leaves_nothing_and_the_next_goes_on() {
+    let bench = Bench::new();
+    let room = bench.open().await.expect("opens");
+    let before = *room.writer.committed().borrow();
+    let (good, bad, good_too) = futures::join!(
+        room.writer.submit(Cover {
+            count: 1,
+            fail: false
+        }),
+        room.writer.submit(Cover {
+            count: 3,
+            fail: true
+        }),
+        room.writer.submit(Cover {
+            count: 1,
+            fail: false
+        }),
+    );
+    assert!(good.is_ok() && good_too.is_ok());
+    assert!(matches!(bad, Err(super::Error::Invalid(_))));
+    assert_eq!(*room.writer.committed().borrow(), before + 2);
+    check_log(&room).await;
+}
+
+#[tokio::test]
+async fn every_entry_opens_and_fits_its_commitments_and_chains() {
+    let bench = Bench::new();
+    let room = bench.open().await.expect("opens");
+    room.writer
+        .submit(Cover {
+            count: 4,
+            fail: false,
+        })
+        .await
+        .expect("durable");
+    let core = Arc::clone(&room.core);
+    let scope = room.id;
+    room.read(move |connection| {
+        let keys = db::keys::scope(connection, &core.keyring, scope)?;
+        let rows = db::entries::of_subject(connection, scope, scope.id())?;
+        assert_eq!(rows.len(), 6);
+        let mut before = None;
+        for (nth, row) in rows.iter().enumerate() {
+            let link = row.open_link(keys.value.as_bytes())?;
+            let key =
+                db::keys::entry_key(connection, &core.ambient, &keys, Id::from(scope), false)?;
+            let body = row.open_body(key.as_bytes())?.expect("not expunged");
+            let entry = row.assemble(&link, &body)?;
+            assert_eq!(entry.values()[slot::SUBJECT_NTH], json!(nth + 1));
+            assert_eq!(entry.values()[slot::SUBJECT_PREV], json!(before));
+            assert_eq!(entry.values()[slot::SCOPE_PREV], json!(before));
+            before = row.commitment();
+        }
+        Ok(())
+    })
+    .await
+    .expect("all entries open");
+}
+
+#[tokio::test]
+async fn start_up_refuses_what_does_not_fit_together() {
+    use diesel::connection::SimpleConnection;
+
+    let bench = Bench::new();
+    let room = bench.open().await.expect("opens");
+    room.writer
+        .submit(Cover {
+            count: 300,
+            fail: false,
+        })
+        .await
+        .expect("durable");
+    check_log(&room).await;
+    room.writer
+        .submit(Cover {
+            count: 3,
+            fail: false,
+        })
+        .await
+        .expect("durable");
+    drop(room);
+    let copy = bench.database().with_extension("copy");
+    let fresh = || std::fs::copy(&copy, bench.database()).expect("copied");
+    // The last connection is closed by the writer's thread; wait for its checkpoint.
+    for _ in 0..500 {
+        if !bench.database().with_extension("db-wal").exists() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    std::fs::copy(bench.database(), &copy).expect("copied");
+    let mut refused = Vec::new();
+    for damage in [
+        "UPDATE log_head SET size = size - 1",
+        "UPDATE log_head SET root = zeroblob(32)",
+        "UPDATE log_head SET edge = zeroblob(length(edge))",
+        "UPDATE log_head SET published = published + 1",
+        "UPDATE log_head SET published = 0",
+        "DELETE FROM entries WHERE idx = (SELECT max(idx) FROM entries)",
+        "UPDATE entries SET leaf = zeroblob(33) WHERE idx = (SELECT max(idx) FROM entries)",
+        "INSERT INTO entries (idx, id, leaf) SELECT max(idx) + 1, zeroblob(16), zeroblob(33) FROM entries",
+        "UPDATE checkpoints SET note = substr(note, 2)",
+        "DELETE FROM checkpoints",
+        "UPDATE wrapped_keys SET wrapped = zeroblob(104) WHERE purpose = 'log'",
+        "UPDATE policies SET status = 'past'",
+        "UPDATE policies SET salt = zeroblob(16)",
+    ] {
+        fresh();
+        let url = bench.database().to_string_lossy().into_owned();
+        let db::Connection::Sqlite(mut sqlite) = db::dialect::connect(&url).expect("connects");
+        sqlite.batch_execute(damage).expect("damaged");
+        drop(sqlite);
+        match bench.open().await {
+            Ok(_) => panic!("`{damage}` was not noticed"),
+            Err(error) => refused.push(error.to_string()),
+        }
+    }
+    fresh();
+    bench.open().await.expect("the copy is sound");
+    assert!(refused.iter().all(|text| !text.is_empty()));
+}

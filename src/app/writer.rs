@@ -1,0 +1,326 @@
+//! The one writer of the process: commands become batches, one transaction and one sync each.
+//!
+//! A thread of its own owns the writing connection. It waits for a command, takes with it all
+//! that wait by then, and commits them together; the next batch forms while this one syncs, so
+//! there is no timer and no delay when the room is idle. Each command runs in a savepoint: it
+//! reads facts, decides, enters what it does and changes rows. Its caller is answered after
+//! the commit, never before.
+
+use std::{sync::Arc, thread};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info};
+
+use super::{
+    context::Core,
+    entering::{Chains, Draft, Entered, Tx},
+    error::Error,
+};
+use crate::db::{
+    Connection, DbError, dialect,
+    head::{self, Head},
+};
+
+/// Most commands in one transaction.
+const MAX_BATCH_COMMANDS: usize = 512;
+/// Commands that wait before further callers wait to be heard.
+const MAX_WAITING_COMMANDS: usize = 4_096;
+/// Chain heads kept between batches before all are read afresh.
+const MAX_CACHED_CHAINS: usize = 100_000;
+
+/// Something that reads facts, decides, and changes rows in one transaction with its entries.
+pub trait Command: Send + 'static {
+    /// What the caller gets once everything is durable.
+    type Output: Send + 'static;
+
+    /// Runs inside a savepoint; whatever it did is undone when it fails.
+    ///
+    /// # Errors
+    /// What the caller is told, and for a refusal also the entry that it leaves.
+    fn run(self, tx: &mut Tx<'_>) -> Result<Self::Output, Stop>;
+}
+
+/// Why a command did not happen.
+#[derive(Debug)]
+pub struct Stop {
+    /// What the caller is told.
+    pub error: Error,
+    /// The entry that stays behind although the command was undone: a refusal.
+    pub leaves: Option<Box<Draft>>,
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self {
+            error: error.into(),
+            leaves: None,
+        }
+    }
+}
+
+/// A command's result with the entries it made, all durable.
+#[derive(Debug)]
+pub struct Done<T> {
+    /// What the command returned.
+    pub output: T,
+    /// Its entries, in the order in which it made them.
+    pub entered: Vec<Entered>,
+}
+
+/// The way to the writer's thread.
+#[derive(Clone)]
+pub struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    /// Size of the committed log; the publisher waits on it.
+    committed: watch::Receiver<u64>,
+}
+
+impl Writer {
+    /// Starts the thread on a connection of its own, at the head that start-up checked.
+    pub fn start(connection: Connection, core: Arc<Core>, head: Head) -> Self {
+        let (jobs, receiver) = mpsc::channel(MAX_WAITING_COMMANDS);
+        let (size, committed) = watch::channel(head.size());
+        let thread = Thread {
+            connection,
+            core,
+            head,
+            chains: Chains::new(),
+            size,
+        };
+        thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || thread.run(receiver))
+            .expect("the system starts a thread");
+        Self { jobs, committed }
+    }
+
+    /// Hands a command over and waits until it is durable.
+    ///
+    /// # Errors
+    /// The command's own, or [`Error::CustodyUnavailable`].
+    pub async fn submit<C: Command>(&self, command: C) -> Result<Done<C::Output>, Error> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Typed {
+            command: Some(command),
+            output: None,
+            reply,
+        });
+        self.jobs
+            .send(job)
+            .await
+            .map_err(|_| Error::CustodyUnavailable(None))?;
+        answer.await.map_err(|_| Error::CustodyUnavailable(None))?
+    }
+
+    /// The same for a caller that is a thread of its own.
+    ///
+    /// # Errors
+    /// As [`Writer::submit`].
+    pub fn submit_blocking<C: Command>(&self, command: C) -> Result<Done<C::Output>, Error> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Typed {
+            command: Some(command),
+            output: None,
+            reply,
+        });
+        self.jobs
+            .blocking_send(job)
+            .map_err(|_| Error::CustodyUnavailable(None))?;
+        answer
+            .blocking_recv()
+            .map_err(|_| Error::CustodyUnavailable(None))?
+    }
+
+    /// Follows the size of the committed log. It closes when the writer stops.
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.clone()
+    }
+}
+
+/// A command without its type.
+trait Job: Send {
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Stop>;
+    fn reply(self: Box<Self>, outcome: Result<Vec<Entered>, Error>);
+}
+
+struct Typed<C: Command> {
+    command: Option<C>,
+    output: Option<C::Output>,
+    reply: oneshot::Sender<Result<Done<C::Output>, Error>>,
+}
+
+impl<C: Command> Job for Typed<C> {
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+        let command = self.command.take().expect("a job runs once");
+        self.output = Some(command.run(tx)?);
+        Ok(())
+    }
+
+    fn reply(self: Box<Self>, outcome: Result<Vec<Entered>, Error>) {
+        let Self { output, reply, .. } = *self;
+        let answer = outcome.map(|entered| Done {
+            output: output.expect("a job that succeeded has an output"),
+            entered,
+        });
+        // The caller may have gone; what was done stays done and entered.
+        drop(reply.send(answer));
+    }
+}
+
+type Outcome = (Box<dyn Job>, Result<Vec<Entered>, Error>);
+
+struct Thread {
+    connection: Connection,
+    core: Arc<Core>,
+    /// The head as committed. INVARIANT: equals the database's row between batches, or the
+    /// thread reads it afresh.
+    head: Head,
+    chains: Chains,
+    size: watch::Sender<u64>,
+}
+
+impl Thread {
+    fn run(mut self, mut receiver: mpsc::Receiver<Box<dyn Job>>) {
+        while let Some(first) = receiver.blocking_recv() {
+            let mut jobs = vec![first];
+            while jobs.len() < MAX_BATCH_COMMANDS
+                && let Ok(job) = receiver.try_recv()
+            {
+                jobs.push(job);
+            }
+            if let Err(error) = self.batch(jobs) {
+                error!(%error, "the custody log can't be written; the writer stops");
+                return;
+            }
+        }
+        info!("the writer has no more callers and stops");
+    }
+
+    /// Commits one batch and answers its callers.
+    ///
+    /// # Errors
+    /// The log's state is no longer known, and can't be found again.
+    fn batch(&mut self, jobs: Vec<Box<dyn Job>>) -> Result<(), DbError> {
+        match self.commit(jobs) {
+            Ok(outcomes) => {
+                self.size.send_replace(self.head.size());
+                for (job, outcome) in outcomes {
+                    job.reply(outcome);
+                }
+                Ok(())
+            }
+            Err(Failed { error, jobs }) => {
+                error!(%error, "a batch was not committed; nothing of it was kept");
+                for job in jobs {
+                    job.reply(Err(unavailable(&error)));
+                }
+                // After a failed sync nobody knows what is on the disk: stop, and let
+                // start-up find out.
+                if is_input_output(&error) {
+                    return Err(error);
+                }
+                self.chains.clear();
+                self.head = head::read(&mut self.connection)?.ok_or(DbError::HeadMoved)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) -> Result<Vec<Outcome>, Failed> {
+        let core = self.core.clone();
+        let (mut head, chains) = (self.head.clone(), &mut self.chains);
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        let waiting = &mut jobs;
+        let result = dialect::write(&mut self.connection, |connection| {
+            // Another process may have moved the head; what is in the database decides.
+            let stored = head::read(connection)?.ok_or(DbError::HeadMoved)?;
+            if stored.size() != head.size() || stored.root() != head.root() {
+                chains.clear();
+            }
+            head = stored;
+            if chains.len() > MAX_CACHED_CHAINS {
+                chains.clear();
+            }
+            let before = head.clone();
+            for job in waiting.iter_mut() {
+                outcomes.push(one(connection, &core, &mut head, chains, &mut **job));
+            }
+            if head.size() != before.size() {
+                head::advance(connection, &before, &head)?;
+            }
+            Ok(())
+        });
+        match result {
+            Ok(()) => {
+                self.head = head;
+                Ok(jobs.into_iter().zip(outcomes).collect())
+            }
+            Err(error) => Err(Failed { error, jobs }),
+        }
+    }
+}
+
+/// A batch that was not committed, with the callers to tell.
+struct Failed {
+    error: DbError,
+    jobs: Vec<Box<dyn Job>>,
+}
+
+/// Runs one command in its savepoint, and enters the refusal it leaves if it fails.
+fn one(
+    connection: &mut Connection,
+    core: &Core,
+    head: &mut Head,
+    chains: &mut Chains,
+    job: &mut dyn Job,
+) -> Result<Vec<Entered>, Error> {
+    let stop = match attempt(connection, core, head, chains, |tx| job.run(tx)) {
+        Ok(entered) => return Ok(entered),
+        Err(stop) => stop,
+    };
+    if let Some(draft) = stop.leaves {
+        attempt(connection, core, head, chains, |tx| {
+            tx.enter(*draft)?;
+            Ok(())
+        })
+        .map_err(|stop| stop.error)?;
+    }
+    Err(stop.error)
+}
+
+fn attempt(
+    connection: &mut Connection,
+    core: &Core,
+    head: &mut Head,
+    chains: &mut Chains,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<(), Stop>,
+) -> Result<Vec<Entered>, Stop> {
+    let before = head.clone();
+    let result = dialect::savepoint(connection, |connection| {
+        let mut tx = Tx::new(connection, core, head, chains);
+        work(&mut tx)?;
+        Ok(tx.into_entered())
+    });
+    if result.is_err() {
+        *head = before;
+        chains.clear();
+    }
+    result
+}
+
+fn unavailable(error: &DbError) -> Error {
+    if super::error::is_full(error) {
+        Error::Full
+    } else {
+        Error::CustodyUnavailable(None)
+    }
+}
+
+/// SQLite tells input and output errors in words alone.
+fn is_input_output(error: &DbError) -> bool {
+    matches!(
+        error,
+        DbError::Query(diesel::result::Error::DatabaseError(_, information))
+            if information.message().contains("I/O error")
+    )
+}

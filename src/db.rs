@@ -1,0 +1,86 @@
+//! The register: rows of the room, on SQLite.
+//!
+//! What is sensitive is encrypted before it comes here and decrypted after it left, under the
+//! keys of the row's scope ([`value`]). What may decide something is bound to the custody log
+//! ([`bound`]). Reads and changes take a `Permit`; the only reads without one are the facts on
+//! which policy decides ([`decide`]).
+
+pub mod bound;
+pub mod cases;
+pub mod decide;
+pub mod dialect;
+pub mod disclosures;
+pub mod entries;
+pub mod evidence;
+pub mod founding;
+pub mod head;
+pub mod keys;
+pub mod people;
+pub mod policies;
+pub mod pool;
+pub mod rows;
+pub mod schema;
+pub mod value;
+
+pub use dialect::AnyConnection as Connection;
+pub use pool::{Pool, Pooled};
+
+/// What can go wrong with the register.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// A query failed.
+    #[error("the register can't be read or written: {0}")]
+    Query(#[from] diesel::result::Error),
+    /// The database can't be opened.
+    #[error("the register can't be opened: {0}")]
+    Open(#[from] diesel::ConnectionError),
+    /// No connection became free in time.
+    #[error("no connection to the register became free: {0}")]
+    Pool(String),
+    /// The schema can't be brought up to date.
+    #[error("the register's schema can't be brought up to date: {0}")]
+    Migration(String),
+    /// The database does not keep a setting that durability or safety needs.
+    #[error(
+        "the database does not keep `{name} = {wanted}` (it says `{got}`); nothing was written"
+    )]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What was asked for.
+        wanted: &'static str,
+        /// What it reads back as.
+        got: String,
+    },
+    /// SQLite is older than the first version that keeps every commit.
+    #[error("SQLite {0} can lose commits; 3.51.3 or newer is needed")]
+    Version(String),
+    /// A row is not what the custody log says, or does not decrypt.
+    #[error("row {id} of `{table}` is damaged: {what}")]
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// The row's id or index, as it is shown.
+        id: String,
+        /// What does not hold.
+        what: &'static str,
+    },
+    /// A key is missing or does not unwrap.
+    #[error(transparent)]
+    Key(#[from] crate::keyring::KeyError),
+    /// The head of the log moved under this writer: another one is at work.
+    #[error("the log's head is not where this writer left it; another process writes to this room")]
+    HeadMoved,
+}
+
+impl DbError {
+    /// The error that names a damaged row.
+    #[allow(clippy::needless_pass_by_value, reason = "ids and numbers are small copies")]
+    pub fn damaged(table: &'static str, id: impl ToString, what: &'static str) -> Self {
+        Self::Damaged {
+            table,
+            id: id.to_string(),
+            what,
+        }
+    }
+}

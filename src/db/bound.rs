@@ -1,0 +1,109 @@
+//! Rows that may decide something, bound to the entry that last wrote them
+//! (formats, section 10).
+//!
+//! A row carries `rev`, `salt` and the `C` of its entry; the entry's slot 31 carries the row's
+//! hash. A forged or inserted row is refused here, when it is used; a rolled-back or removed
+//! one is found by the audit.
+
+use custos_core::{
+    event::slot,
+    hash::Hash,
+    ids::Id,
+    row::{self, BoundRow},
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{Connection, DbError, entries, keys};
+use crate::{ambient::Ambient, keyring::Keyring};
+
+/// A row of a bound table, decrypted: it serializes into its columns by name, all but `salt`
+/// and `entry`, absent ones omitted.
+pub trait Bound: Serialize {
+    /// The table's name.
+    const TABLE: &'static str;
+
+    /// The row's id.
+    fn id(&self) -> Id;
+
+    /// 1 when first written, one more at each write.
+    fn rev(&self) -> u64;
+}
+
+/// What binds a row's present content: its salt goes into the row, the rest into slot 31.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// Fresh at each write.
+    pub salt: [u8; 16],
+    /// For the entry's slot 31.
+    pub slot: BoundRow,
+}
+
+/// Binds what is about to be written.
+pub fn bind<T: Bound>(row: &T, ambient: &Ambient) -> Binding {
+    let salt = ambient.bytes();
+    Binding {
+        salt,
+        slot: BoundRow {
+            table: T::TABLE.into(),
+            id: row.id(),
+            rev: row.rev(),
+            hash: hash(row, &salt),
+        },
+    }
+}
+
+/// Checks that a row is what its entry says.
+///
+/// # Errors
+/// [`DbError::Damaged`] names the row; the caller refuses to use it.
+pub fn check<T: Bound>(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    row: &T,
+    salt: &[u8],
+    entry: &[u8],
+) -> Result<(), DbError> {
+    let damaged = |what| DbError::damaged(T::TABLE, row.id(), what);
+    let salt = salt
+        .try_into()
+        .map_err(|_| damaged("its salt is not 16 bytes"))?;
+    let c = entry
+        .try_into()
+        .map_err(|_| damaged("its entry is no hash"))?;
+    let entry = entries::with_commitment(connection, &Hash::from_bytes(c))?
+        .ok_or_else(|| damaged("no custody entry wrote it"))?;
+    let scope = entry
+        .scope()?
+        .ok_or_else(|| damaged("no custody entry wrote it"))?;
+    let keys = keys::scope(connection, keyring, scope)?;
+    let link = entry.open_link(keys.value.as_bytes())?;
+    let wanted = json!({
+        "table": T::TABLE,
+        "id": row.id(),
+        "rev": row.rev(),
+        "hash": hash(row, &salt),
+    });
+    let written = link.value(slot::ROWS)["rows"]
+        .as_array()
+        .is_some_and(|rows| rows.contains(&wanted));
+    if written {
+        Ok(())
+    } else {
+        Err(damaged(
+            "it is not what its custody entry says; it was not used",
+        ))
+    }
+}
+
+/// `SHA-256("custos/row/v1" 0x00 | salt | lp(table) | JCS(columns))`.
+pub fn hash<T: Bound>(row: &T, salt: &[u8; 16]) -> Hash {
+    row::row_hash(salt, T::TABLE, &columns(row)).expect("columns are JSON of the formats")
+}
+
+fn columns<T: Bound>(row: &T) -> Map<String, Value> {
+    match serde_json::to_value(row) {
+        Ok(Value::Object(columns)) => columns,
+        _ => unreachable!("a bound row serializes into an object"),
+    }
+}

@@ -1,0 +1,417 @@
+//! Cases, the parties to them, and who works on them.
+
+use custos_core::ids::{CaseId, Id, PartyId, PersonId, RowId, ScopeId};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Connection, DbError,
+    bound::{self, Binding, Bound},
+    keys,
+    rows::{id, rev, revision},
+    schema::{cases, parties, roles},
+    value::Place,
+};
+use crate::{
+    ambient::Ambient,
+    keyring::Keyring,
+    policy::{
+        action::{AddParty, AddPerson, OpenCase, ReadCase},
+        permit::Permit,
+    },
+};
+
+/// A case.
+#[derive(Debug, Clone, Serialize)]
+pub struct CaseRow {
+    /// Its id.
+    pub id: CaseId,
+    /// Revision of the row.
+    pub rev: u64,
+    /// Scope of those who work on it.
+    pub scope_id: ScopeId,
+    /// Scope of its court.
+    pub court_scope_id: ScopeId,
+    /// `open` or `closed`.
+    pub stage: String,
+    /// What is encrypted.
+    pub details: CaseDetails,
+}
+
+/// What is encrypted of a case.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CaseDetails {
+    /// The agency's case number.
+    pub number: String,
+    /// A short title.
+    pub title: String,
+    /// What it is about.
+    pub description: String,
+}
+
+impl Bound for CaseRow {
+    const TABLE: &'static str = "cases";
+
+    fn id(&self) -> Id {
+        self.id.id()
+    }
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
+/// A party to a case.
+#[derive(Debug, Clone, Serialize)]
+pub struct PartyRow {
+    /// Its id.
+    pub id: PartyId,
+    /// Revision of the row.
+    pub rev: u64,
+    /// The case.
+    pub case_id: CaseId,
+    /// `prosecution`, `defence` or `victim`.
+    pub side: String,
+    /// What is encrypted.
+    pub details: PartyDetails,
+}
+
+/// What is encrypted of a party.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PartyDetails {
+    /// Its name.
+    pub name: String,
+}
+
+impl Bound for PartyRow {
+    const TABLE: &'static str = "parties";
+
+    fn id(&self) -> Id {
+        self.id.id()
+    }
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
+/// A role of a person, on a case or, without one, in the room.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoleRow {
+    /// Its id.
+    pub id: RowId,
+    /// Revision of the row.
+    pub rev: u64,
+    /// Who has it.
+    pub person_id: PersonId,
+    /// On which case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub case_id: Option<CaseId>,
+    /// On whose side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub party_id: Option<PartyId>,
+    /// Its name in the policy set.
+    pub role: String,
+    /// `active` or `ended`.
+    pub status: String,
+}
+
+impl Bound for RoleRow {
+    const TABLE: &'static str = "roles";
+
+    fn id(&self) -> Id {
+        self.id.id()
+    }
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = cases)]
+struct RawCase {
+    id: Vec<u8>,
+    rev: i64,
+    salt: Vec<u8>,
+    entry: Vec<u8>,
+    scope_id: Vec<u8>,
+    court_scope_id: Vec<u8>,
+    stage: String,
+    details: Vec<u8>,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = parties)]
+struct RawParty {
+    id: Vec<u8>,
+    rev: i64,
+    salt: Vec<u8>,
+    entry: Vec<u8>,
+    case_id: Vec<u8>,
+    side: String,
+    details: Vec<u8>,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = roles)]
+struct RawRole {
+    id: Vec<u8>,
+    rev: i64,
+    salt: Vec<u8>,
+    entry: Vec<u8>,
+    person_id: Vec<u8>,
+    case_id: Option<Vec<u8>>,
+    party_id: Option<Vec<u8>>,
+    role: String,
+    status: String,
+}
+
+/// Writes a new case; its scopes exist already.
+///
+/// # Errors
+/// The row can't be written.
+pub fn insert(
+    connection: &mut Connection,
+    _permit: &Permit<OpenCase>,
+    (keyring, ambient): (&Keyring, &Ambient),
+    row: &CaseRow,
+    binding: &Binding,
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    let keys = keys::scope(connection, keyring, row.scope_id)?;
+    let details = place("cases", row.id()).seal_json(keys.value.as_bytes(), ambient, &row.details);
+    diesel::insert_into(cases::table)
+        .values(RawCase {
+            id: row.id.as_bytes().to_vec(),
+            rev: rev(row.rev),
+            salt: binding.salt.to_vec(),
+            entry: entry.to_vec(),
+            scope_id: row.scope_id.as_bytes().to_vec(),
+            court_scope_id: row.court_scope_id.as_bytes().to_vec(),
+            stage: row.stage.clone(),
+            details,
+        })
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Writes a new party.
+///
+/// # Errors
+/// The row can't be written.
+pub fn insert_party(
+    connection: &mut Connection,
+    _permit: &Permit<AddParty>,
+    (keyring, ambient, scope): (&Keyring, &Ambient, ScopeId),
+    row: &PartyRow,
+    binding: &Binding,
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    let keys = keys::scope(connection, keyring, scope)?;
+    let details =
+        place("parties", row.id()).seal_json(keys.value.as_bytes(), ambient, &row.details);
+    diesel::insert_into(parties::table)
+        .values(RawParty {
+            id: row.id.as_bytes().to_vec(),
+            rev: rev(row.rev),
+            salt: binding.salt.to_vec(),
+            entry: entry.to_vec(),
+            case_id: row.case_id.as_bytes().to_vec(),
+            side: row.side.clone(),
+            details,
+        })
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Gives a person a role on a case.
+///
+/// # Errors
+/// The row can't be written.
+pub fn insert_role(
+    connection: &mut Connection,
+    _permit: &Permit<AddPerson>,
+    row: &RoleRow,
+    binding: &Binding,
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    write_role(connection, row, binding, entry)
+}
+
+/// Writes a role; the callers hold the permit, or found the room.
+pub(super) fn write_role(
+    connection: &mut Connection,
+    row: &RoleRow,
+    binding: &Binding,
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    diesel::insert_into(roles::table)
+        .values(RawRole {
+            id: row.id.as_bytes().to_vec(),
+            rev: rev(row.rev),
+            salt: binding.salt.to_vec(),
+            entry: entry.to_vec(),
+            person_id: row.person_id.as_bytes().to_vec(),
+            case_id: row.case_id.map(|id| id.as_bytes().to_vec()),
+            party_id: row.party_id.map(|id| id.as_bytes().to_vec()),
+            role: row.role.clone(),
+            status: row.status.clone(),
+        })
+        .execute(connection)?;
+    Ok(())
+}
+
+/// A case, with what is encrypted of it.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn get(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    permit: &Permit<ReadCase>,
+) -> Result<Option<CaseRow>, DbError> {
+    find(connection, keyring, permit.resource().id.into())
+}
+
+/// The parties to a case, in the order of their ids.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn parties(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    permit: &Permit<ReadCase>,
+) -> Result<Vec<PartyRow>, DbError> {
+    let case = CaseId::from(permit.resource().id);
+    let Some(found) = find(connection, keyring, case)? else {
+        return Ok(Vec::new());
+    };
+    let raw: Vec<RawParty> = parties::table
+        .filter(parties::case_id.eq(case.as_bytes().to_vec()))
+        .order(parties::id)
+        .select(RawParty::as_select())
+        .load(connection)?;
+    raw.into_iter()
+        .map(|raw| party(connection, keyring, found.scope_id, raw))
+        .collect()
+}
+
+/// Who has a role on a case, in the order of the roles' ids.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn roles(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    permit: &Permit<ReadCase>,
+) -> Result<Vec<RoleRow>, DbError> {
+    let raw: Vec<RawRole> = roles::table
+        .filter(roles::case_id.eq(permit.resource().id.as_bytes().to_vec()))
+        .order(roles::id)
+        .select(RawRole::as_select())
+        .load(connection)?;
+    raw.into_iter()
+        .map(|raw| role(connection, keyring, raw))
+        .collect()
+}
+
+/// A case by its id, checked; for decisions.
+pub(super) fn find(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    case: CaseId,
+) -> Result<Option<CaseRow>, DbError> {
+    let raw: Option<RawCase> = cases::table
+        .find(case.as_bytes().to_vec())
+        .select(RawCase::as_select())
+        .first(connection)
+        .optional()?;
+    let Some(raw) = raw else { return Ok(None) };
+    let scope_id = id("cases", &raw.scope_id)?;
+    let keys = keys::scope(connection, keyring, scope_id)?;
+    let row = CaseRow {
+        id: case,
+        rev: revision("cases", raw.rev)?,
+        scope_id,
+        court_scope_id: id("cases", &raw.court_scope_id)?,
+        stage: raw.stage,
+        details: place("cases", case.id()).open_json(keys.value.as_bytes(), &raw.details)?,
+    };
+    bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
+    Ok(Some(row))
+}
+
+/// One party, checked; for decisions.
+pub(super) fn find_party(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    scope: ScopeId,
+    party_id: PartyId,
+) -> Result<Option<PartyRow>, DbError> {
+    let raw: Option<RawParty> = parties::table
+        .find(party_id.as_bytes().to_vec())
+        .select(RawParty::as_select())
+        .first(connection)
+        .optional()?;
+    raw.map(|raw| party(connection, keyring, scope, raw))
+        .transpose()
+}
+
+/// Every active role of a person, checked; for decisions.
+pub(super) fn roles_of(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    person: PersonId,
+) -> Result<Vec<RoleRow>, DbError> {
+    let raw: Vec<RawRole> = roles::table
+        .filter(roles::person_id.eq(person.as_bytes().to_vec()))
+        .filter(roles::status.eq("active"))
+        .order(roles::id)
+        .select(RawRole::as_select())
+        .load(connection)?;
+    raw.into_iter()
+        .map(|raw| role(connection, keyring, raw))
+        .collect()
+}
+
+fn party(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    scope: ScopeId,
+    raw: RawParty,
+) -> Result<PartyRow, DbError> {
+    let keys = keys::scope(connection, keyring, scope)?;
+    let party_id: PartyId = id("parties", &raw.id)?;
+    let row = PartyRow {
+        id: party_id,
+        rev: revision("parties", raw.rev)?,
+        case_id: id("parties", &raw.case_id)?,
+        side: raw.side,
+        details: place("parties", party_id.id()).open_json(keys.value.as_bytes(), &raw.details)?,
+    };
+    bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
+    Ok(row)
+}
+
+fn role(connection: &mut Connection, keyring: &Keyring, raw: RawRole) -> Result<RoleRow, DbError> {
+    let row = RoleRow {
+        id: id("roles", &raw.id)?,
+        rev: revision("roles", raw.rev)?,
+        person_id: id("roles", &raw.person_id)?,
+        case_id: raw.case_id.map(|case| id("roles", &case)).transpose()?,
+        party_id: raw.party_id.map(|party| id("roles", &party)).transpose()?,
+        role: raw.role,
+        status: raw.status,
+    };
+    bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
+    Ok(row)
+}
+
+fn place(table: &'static str, row: Id) -> Place {
+    Place {
+        table,
+        row,
+        column: "details",
+    }
+}

@@ -1,0 +1,208 @@
+//! Facts on which policy decides: the only reads without a `Permit`.
+//!
+//! They are read in the transaction that appends the custody entry, and every bound row among
+//! them is checked against its entry first.
+
+use std::collections::BTreeSet;
+
+use custos_core::ids::{AccountId, CaseId, ItemId, PartyId, PersonId, ScopeId};
+
+use super::{Connection, DbError, cases, disclosures, evidence, people};
+use crate::{
+    keyring::Keyring,
+    policy::facts::{self, Actor, Appointee, Assignment, CaseRole, ItemState, RoomRole, Stage},
+};
+
+/// A case as policy sees it, with the scopes to which its entries belong.
+#[derive(Debug, Clone)]
+pub struct CaseFacts {
+    /// What policy sees.
+    pub case: facts::Case,
+    /// Scope of those who work on it.
+    pub scope: ScopeId,
+    /// Scope of its court.
+    pub court: ScopeId,
+}
+
+/// An item as policy sees it, with its place.
+#[derive(Debug, Clone)]
+pub struct ItemFacts {
+    /// What policy sees.
+    pub item: facts::Item,
+    /// The case it belongs to.
+    pub case: CaseFacts,
+    /// The scope that it was added to.
+    pub scope: ScopeId,
+    /// Revision of its state.
+    pub state_rev: u64,
+}
+
+/// Everything that policy may see of the person behind an account; `None` when there is no
+/// such account.
+///
+/// # Errors
+/// [`DbError::Damaged`]: a row is not what its entry says, and nothing is decided on it.
+pub fn actor(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    account: AccountId,
+) -> Result<Option<Actor>, DbError> {
+    let Some(account) = people::find_account(connection, keyring, room, account)? else {
+        return Ok(None);
+    };
+    let Some(person) = people::find(connection, keyring, room, account.person_id)? else {
+        return Err(DbError::damaged(
+            "people",
+            account.person_id,
+            "it is missing",
+        ));
+    };
+    let mut actor = Actor {
+        person: person.id,
+        account: account.id,
+        person_active: person.status == "active",
+        account_active: account.status == "active",
+        room_roles: BTreeSet::new(),
+        case_roles: BTreeSet::new(),
+        strong_factor_age: None,
+    };
+    for row in cases::roles_of(connection, keyring, person.id)? {
+        let unknown = || DbError::damaged("roles", row.id, "its role is unknown");
+        match row.case_id {
+            None => {
+                actor
+                    .room_roles
+                    .insert(RoomRole::of(&row.role).ok_or_else(unknown)?);
+            }
+            Some(case) => {
+                actor.case_roles.insert(Assignment {
+                    case,
+                    role: CaseRole::of(&row.role).ok_or_else(unknown)?,
+                    party: row.party_id,
+                });
+            }
+        }
+    }
+    Ok(Some(actor))
+}
+
+/// A case; `None` when there is none of this id.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn case(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    case: CaseId,
+) -> Result<Option<CaseFacts>, DbError> {
+    let Some(row) = cases::find(connection, keyring, case)? else {
+        return Ok(None);
+    };
+    let stage = Stage::of(&row.stage)
+        .ok_or_else(|| DbError::damaged("cases", case, "its stage is unknown"))?;
+    Ok(Some(CaseFacts {
+        case: facts::Case { id: case, stage },
+        scope: row.scope_id,
+        court: row.court_scope_id,
+    }))
+}
+
+/// An item; `None` when there is none of this id.
+///
+/// # Errors
+/// [`DbError::Damaged`]; a row that must stand beside the item is missing.
+pub fn item(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    item: ItemId,
+) -> Result<Option<ItemFacts>, DbError> {
+    let Some(row) = evidence::find(connection, keyring, item)? else {
+        return Ok(None);
+    };
+    let case = case(connection, keyring, row.case_id)?
+        .ok_or_else(|| DbError::damaged("cases", row.case_id, "it is missing"))?;
+    // What forbids is a column of a row that must exist.
+    let state = evidence::state(connection, keyring, item)?
+        .ok_or_else(|| DbError::damaged("states", item, "it is missing"))?;
+    let states = state
+        .state
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .map(|name| {
+            ItemState::of(name)
+                .ok_or_else(|| DbError::damaged("states", item, "its state is unknown"))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Some(ItemFacts {
+        item: facts::Item {
+            id: item,
+            case: row.case_id,
+            states,
+            served_to: disclosures::served_to(connection, keyring, item)?,
+            depositor: row.details.depositor,
+        },
+        case,
+        scope: row.scope_id,
+        state_rev: state.rev,
+    }))
+}
+
+/// The items of a case, each as policy sees it, in the order of their numbers.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn items(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    case: CaseId,
+) -> Result<Vec<ItemFacts>, DbError> {
+    evidence::of_case(connection, case)?
+        .into_iter()
+        .map(|id| {
+            item(connection, keyring, id)?
+                .ok_or_else(|| DbError::damaged("items", id, "it is missing"))
+        })
+        .collect()
+}
+
+/// Whom a role on a case would be given; `None` when there is no such person.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn appointee(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    (room, case): (ScopeId, CaseId),
+    person: PersonId,
+    (role, party): (CaseRole, Option<PartyId>),
+) -> Result<Option<Appointee>, DbError> {
+    if people::find(connection, keyring, room, person)?.is_none() {
+        return Ok(None);
+    }
+    let defence_of = cases::roles_of(connection, keyring, person)?
+        .into_iter()
+        .filter(|held| held.case_id == Some(case) && held.role == CaseRole::Defence.name())
+        .filter_map(|held| held.party_id)
+        .collect();
+    Ok(Some(Appointee {
+        person,
+        role,
+        party,
+        defence_of,
+    }))
+}
+
+/// Whether a party belongs to a case.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn party_in_case(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    case: &CaseFacts,
+    party: PartyId,
+) -> Result<bool, DbError> {
+    let found = cases::find_party(connection, keyring, case.scope, party)?;
+    Ok(found.is_some_and(|row| row.case_id == case.case.id))
+}

@@ -1,0 +1,144 @@
+//! The only place that knows which database this is.
+
+use diesel::{
+    Connection as _, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query,
+    sql_types::Text,
+};
+
+use super::DbError;
+
+/// A connection to the room's database.
+#[derive(diesel::MultiConnection)]
+pub enum AnyConnection {
+    /// The embedded default.
+    Sqlite(diesel::SqliteConnection),
+}
+
+/// SQLite's first version without the WAL-reset bug that loses commits.
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+/// How long a reader waits for the writer's lock, in milliseconds.
+const BUSY_TIMEOUT_MS: u32 = 10_000;
+
+/// What every connection must be set to before it is used, and reads back as.
+const PRAGMAS: [(&str, &str, &str); 5] = [
+    ("journal_mode", "WAL", "wal"),
+    ("synchronous", "FULL", "2"),
+    ("secure_delete", "ON", "1"),
+    ("trusted_schema", "OFF", "0"),
+    ("foreign_keys", "ON", "1"),
+];
+
+/// Sets a new connection up and reads every setting back.
+///
+/// # Errors
+/// [`DbError::Setting`] names what the database does not keep; [`DbError::Version`] a library
+/// that is too old.
+pub fn prepare(connection: &mut AnyConnection) -> Result<(), DbError> {
+    let AnyConnection::Sqlite(sqlite) = connection;
+    check_version(sqlite)?;
+    sqlite.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};"))?;
+    for (pragma, set, read) in PRAGMAS {
+        sqlite.batch_execute(&format!("PRAGMA {pragma} = {set};"))?;
+        // The table-valued form names its column after the pragma.
+        let got: Setting = sql_query(format!(
+            "SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}"
+        ))
+        .get_result(sqlite)?;
+        // A database in memory keeps no write-ahead log; only tests use one.
+        if got.value != read && !(pragma == "journal_mode" && got.value == "memory") {
+            return Err(DbError::Setting {
+                name: pragma,
+                wanted: set,
+                got: got.value,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Runs `change` in a transaction that takes the write lock with its first statement.
+///
+/// # Errors
+/// Those of `change`, and those of beginning and committing.
+pub fn write<T, E: From<diesel::result::Error>>(
+    connection: &mut AnyConnection,
+    change: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    let AnyConnection::Sqlite(sqlite) = connection;
+    sqlite.batch_execute("BEGIN IMMEDIATE")?;
+    match change(connection) {
+        Ok(value) => {
+            // A crash before this line leaves nothing of the batch; after it, all of it.
+            finish(connection, "COMMIT")?;
+            Ok(value)
+        }
+        Err(error) => {
+            // The first error is the one to tell; a failed rollback ends with the connection.
+            if let Err(rollback) = finish(connection, "ROLLBACK") {
+                tracing::error!(error = %rollback, "could not roll a batch back");
+            }
+            Err(error)
+        }
+    }
+}
+
+fn finish(connection: &mut AnyConnection, statement: &str) -> Result<(), diesel::result::Error> {
+    let AnyConnection::Sqlite(sqlite) = connection;
+    sqlite.batch_execute(statement)
+}
+
+/// Runs `change` in a savepoint: rolled back alone when it fails.
+///
+/// # Errors
+/// Those of `change`, and those of the savepoint.
+pub fn savepoint<T, E: From<diesel::result::Error>>(
+    connection: &mut AnyConnection,
+    change: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    let statement = |connection: &mut AnyConnection, text: &str| {
+        let AnyConnection::Sqlite(sqlite) = connection;
+        sqlite.batch_execute(text)
+    };
+    statement(connection, "SAVEPOINT command")?;
+    match change(connection) {
+        Ok(value) => {
+            statement(connection, "RELEASE command")?;
+            Ok(value)
+        }
+        Err(error) => {
+            statement(connection, "ROLLBACK TO command; RELEASE command")?;
+            Err(error)
+        }
+    }
+}
+
+/// Opens one connection to the database at `url`.
+///
+/// # Errors
+/// It can't be opened, or [`prepare`] refuses it.
+pub fn connect(url: &str) -> Result<AnyConnection, DbError> {
+    let sqlite = diesel::SqliteConnection::establish(url)?;
+    let mut connection = AnyConnection::Sqlite(sqlite);
+    prepare(&mut connection)?;
+    Ok(connection)
+}
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+fn check_version(sqlite: &mut diesel::SqliteConnection) -> Result<(), DbError> {
+    let version: Setting = sql_query("SELECT sqlite_version() AS value").get_result(sqlite)?;
+    let mut parts = version
+        .value
+        .split('.')
+        .map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) < OLDEST_SQLITE {
+        return Err(DbError::Version(version.value));
+    }
+    Ok(())
+}

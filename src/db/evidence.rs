@@ -1,0 +1,354 @@
+//! Items, their states, and the commitments of what is stored of them.
+
+use custos_core::ids::{CaseId, Id, ItemId, ObjectId, PersonId, ScopeId, Timestamp};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::{
+    Connection, DbError,
+    bound::{self, Binding, Bound},
+    keys,
+    rows::{id, rev, revision},
+    schema::{items, objects, states},
+    value::Place,
+};
+use crate::{
+    ambient::Ambient,
+    keyring::Keyring,
+    policy::{
+        action::{ActionKind, Deposit, LiftRestriction, OpenView, ReadItem, Restrict},
+        permit::Permit,
+    },
+};
+
+/// An item, as it was deposited; it never changes.
+#[derive(Debug, Clone, Serialize)]
+pub struct ItemRow {
+    /// Its id.
+    pub id: ItemId,
+    /// Always 1.
+    pub rev: u64,
+    /// The case.
+    pub case_id: CaseId,
+    /// The scope it was added to.
+    pub scope_id: ScopeId,
+    /// Number among the scope's items.
+    pub nth: u64,
+    /// What is stored of it.
+    pub object_id: ObjectId,
+    /// What is encrypted.
+    pub details: ItemDetails,
+}
+
+/// What is encrypted of an item.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ItemDetails {
+    /// Exhibit reference, `JS/1`.
+    pub reference: String,
+    /// What it is, in a sentence.
+    pub description: String,
+    /// The original file name: text, or `{"hex"}` where it was not UTF-8.
+    pub file_name: Value,
+    /// As the room found it by looking at the bytes.
+    pub media_type: String,
+    /// Bytes.
+    pub size: u64,
+    /// Fingerprint of the whole.
+    pub sha256: String,
+    /// Logged content root.
+    pub content_root: String,
+    /// Leaves of the content tree.
+    pub leaves: u64,
+    /// CRC-32 of the whole, which a bundle's ZIP needs before the bytes.
+    pub crc32: u32,
+    /// Slot 27.
+    pub stored: Value,
+    /// Slot 26: declared hashes, and what they were found to be.
+    pub declared: Value,
+    /// Slot 30: who, when, where, device, tool.
+    pub provenance: Value,
+    /// Who deposited it.
+    pub depositor: PersonId,
+    /// When its last byte was received.
+    pub received_at: Timestamp,
+}
+
+impl Bound for ItemRow {
+    const TABLE: &'static str = "items";
+
+    fn id(&self) -> Id {
+        self.id.id()
+    }
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
+/// What narrows the use of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StateRow {
+    /// The item's id.
+    pub id: ItemId,
+    /// Revision of the row.
+    pub rev: u64,
+    /// Names of the states that hold, ascending, with commas between; empty when normal.
+    pub state: String,
+}
+
+impl Bound for StateRow {
+    const TABLE: &'static str = "states";
+
+    fn id(&self) -> Id {
+        self.id.id()
+    }
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = items)]
+struct RawItem {
+    id: Vec<u8>,
+    rev: i64,
+    salt: Vec<u8>,
+    entry: Vec<u8>,
+    case_id: Vec<u8>,
+    scope_id: Vec<u8>,
+    nth: i64,
+    object_id: Vec<u8>,
+    details: Vec<u8>,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = states)]
+struct RawState {
+    id: Vec<u8>,
+    rev: i64,
+    salt: Vec<u8>,
+    entry: Vec<u8>,
+    state: String,
+}
+
+/// Writes a new item with its state and the commitments of its segments.
+///
+/// # Errors
+/// The rows can't be written.
+pub fn insert(
+    connection: &mut Connection,
+    _permit: &Permit<Deposit>,
+    (keyring, ambient): (&Keyring, &Ambient),
+    (row, binding): (&ItemRow, &Binding),
+    (state, state_binding): (&StateRow, &Binding),
+    heads: &[u8],
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    let keys = keys::scope(connection, keyring, row.scope_id)?;
+    let details =
+        place("items", "details", row.id()).seal_json(keys.value.as_bytes(), ambient, &row.details);
+    diesel::insert_into(items::table)
+        .values(RawItem {
+            id: row.id.as_bytes().to_vec(),
+            rev: rev(row.rev),
+            salt: binding.salt.to_vec(),
+            entry: entry.to_vec(),
+            case_id: row.case_id.as_bytes().to_vec(),
+            scope_id: row.scope_id.as_bytes().to_vec(),
+            nth: rev(row.nth),
+            object_id: row.object_id.as_bytes().to_vec(),
+            details,
+        })
+        .execute(connection)?;
+    diesel::insert_into(states::table)
+        .values(RawState {
+            id: state.id.as_bytes().to_vec(),
+            rev: rev(state.rev),
+            salt: state_binding.salt.to_vec(),
+            entry: entry.to_vec(),
+            state: state.state.clone(),
+        })
+        .execute(connection)?;
+    let sealed =
+        place("objects", "heads", row.object_id.id()).seal(keys.value.as_bytes(), ambient, heads);
+    diesel::insert_into(objects::table)
+        .values((
+            objects::id.eq(row.object_id.as_bytes().to_vec()),
+            objects::item_id.eq(row.id.as_bytes().to_vec()),
+            objects::scope_id.eq(row.scope_id.as_bytes().to_vec()),
+            objects::heads.eq(sealed),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Permission to change what narrows the use of an item.
+pub trait ChangesState: ActionKind {}
+impl ChangesState for Restrict {}
+impl ChangesState for LiftRestriction {}
+
+/// Writes the next revision of an item's state.
+///
+/// # Errors
+/// [`DbError::Damaged`] when the row is not at the revision before.
+pub fn set_state<A: ChangesState>(
+    connection: &mut Connection,
+    _permit: &Permit<A>,
+    row: &StateRow,
+    binding: &Binding,
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    let changed = diesel::update(states::table.find(row.id.as_bytes().to_vec()))
+        .filter(states::rev.eq(rev(row.rev) - 1))
+        .set((
+            states::rev.eq(rev(row.rev)),
+            states::salt.eq(binding.salt.to_vec()),
+            states::entry.eq(entry.to_vec()),
+            states::state.eq(&row.state),
+        ))
+        .execute(connection)?;
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(DbError::damaged(
+            "states",
+            row.id,
+            "it is not at the revision before",
+        ))
+    }
+}
+
+/// An item's metadata.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn get(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    permit: &Permit<ReadItem>,
+) -> Result<Option<ItemRow>, DbError> {
+    find(connection, keyring, permit.resource().id.into())
+}
+
+/// What is needed to read an item's content: its metadata, its data key, and the commitments
+/// of its segments.
+///
+/// # Errors
+/// [`DbError::Damaged`], or the key was destroyed.
+pub fn content(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    permit: &Permit<OpenView>,
+) -> Result<Option<Content>, DbError> {
+    find_content(connection, keyring, permit.resource().id.into())
+}
+
+/// What is needed to read an item's content.
+pub struct Content {
+    /// The item.
+    pub item: ItemRow,
+    /// Its data key.
+    pub data_key: Zeroizing<[u8; 32]>,
+    /// Its salt key, from which the tree key follows.
+    pub salt_key: Zeroizing<[u8; 32]>,
+    /// Commitments of its segments, 32 bytes each.
+    pub heads: Vec<u8>,
+}
+
+/// Ids of a case's items in the order of their numbers; each is then filtered by policy.
+///
+/// # Errors
+/// The rows can't be read.
+pub(super) fn of_case(connection: &mut Connection, case: CaseId) -> Result<Vec<ItemId>, DbError> {
+    let ids: Vec<Vec<u8>> = items::table
+        .filter(items::case_id.eq(case.as_bytes().to_vec()))
+        .order((items::scope_id, items::nth))
+        .select(items::id)
+        .load(connection)?;
+    ids.iter().map(|raw| id("items", raw)).collect()
+}
+
+/// An item by its id, checked; for decisions.
+pub(super) fn find(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    item: ItemId,
+) -> Result<Option<ItemRow>, DbError> {
+    let raw: Option<RawItem> = items::table
+        .find(item.as_bytes().to_vec())
+        .select(RawItem::as_select())
+        .first(connection)
+        .optional()?;
+    let Some(raw) = raw else { return Ok(None) };
+    let scope_id = id("items", &raw.scope_id)?;
+    let keys = keys::scope(connection, keyring, scope_id)?;
+    let row = ItemRow {
+        id: item,
+        rev: revision("items", raw.rev)?,
+        case_id: id("items", &raw.case_id)?,
+        scope_id,
+        nth: revision("items", raw.nth)?,
+        object_id: id("items", &raw.object_id)?,
+        details: place("items", "details", item.id())
+            .open_json(keys.value.as_bytes(), &raw.details)?,
+    };
+    bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
+    Ok(Some(row))
+}
+
+/// What narrows an item's use, checked; for decisions.
+pub(super) fn state(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    item: ItemId,
+) -> Result<Option<StateRow>, DbError> {
+    let raw: Option<RawState> = states::table
+        .find(item.as_bytes().to_vec())
+        .select(RawState::as_select())
+        .first(connection)
+        .optional()?;
+    let Some(raw) = raw else { return Ok(None) };
+    let row = StateRow {
+        id: item,
+        rev: revision("states", raw.rev)?,
+        state: raw.state,
+    };
+    bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
+    Ok(Some(row))
+}
+
+/// The content of an item, whoever asks; the audit reads it too.
+pub(super) fn find_content(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    item: ItemId,
+) -> Result<Option<Content>, DbError> {
+    use custos_core::keys::Purpose;
+
+    let Some(row) = find(connection, keyring, item)? else {
+        return Ok(None);
+    };
+    let sealed: Option<Vec<u8>> = objects::table
+        .find(row.object_id.as_bytes().to_vec())
+        .select(objects::heads)
+        .first(connection)
+        .optional()?;
+    let sealed =
+        sealed.ok_or_else(|| DbError::damaged("objects", row.object_id, "it is missing"))?;
+    let keys = keys::scope(connection, keyring, row.scope_id)?;
+    let heads =
+        place("objects", "heads", row.object_id.id()).open(keys.value.as_bytes(), &sealed)?;
+    Ok(Some(Content {
+        data_key: keys::get(connection, &keys, item.id(), Purpose::Data)?,
+        salt_key: keys::get(connection, &keys, item.id(), Purpose::Salt)?,
+        heads: heads.to_vec(),
+        item: row,
+    }))
+}
+
+fn place(table: &'static str, column: &'static str, row: Id) -> Place {
+    Place { table, row, column }
+}

@@ -1,0 +1,36 @@
+//! Rows that exist before anyone could permit them.
+
+use super::{
+    Connection, DbError,
+    bound::Binding,
+    cases::{self, RoleRow},
+    people::{self, AccountRow, InRoom, PersonRow},
+};
+
+/// Writes the first administrator, in the transaction that founds the room.
+///
+/// # Errors
+/// There is a room with people already, or the rows can't be written.
+pub fn first_person(
+    connection: &mut Connection,
+    room: InRoom<'_>,
+    person: (&PersonRow, &Binding),
+    account: (&AccountRow, &Binding),
+    role: (&RoleRow, &Binding),
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    use diesel::prelude::*;
+
+    let others: i64 = super::schema::people::table
+        .count()
+        .get_result(connection)?;
+    if others != 0 {
+        return Err(DbError::damaged(
+            "people",
+            "?",
+            "there are people before the first",
+        ));
+    }
+    people::write(connection, room, person, account, entry)?;
+    cases::write_role(connection, role.0, role.1, entry)
+}
