@@ -54,7 +54,8 @@ pub enum TrustError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogKey {
     key: VerifierKey,
-    sizes: Sizes,
+    // Without a row in `trust.json` there is no limit.
+    sizes: Option<Sizes>,
 }
 
 impl LogKey {
@@ -65,7 +66,10 @@ impl LogKey {
 
     /// Whether its signature counts on a checkpoint of this size.
     pub const fn is_valid_for(&self, size: u64) -> bool {
-        self.sizes.contain(size)
+        match self.sizes {
+            Some(sizes) => sizes.contain(size),
+            None => true,
+        }
     }
 }
 
@@ -167,9 +171,8 @@ pub struct TrustPolicy {
 impl TrustPolicy {
     /// Trust in one log key, without witnesses: `log <vkey>` and `quorum none`.
     pub fn of_log(key: VerifierKey) -> Self {
-        let sizes = Sizes::ALL;
         Self {
-            logs: vec![LogKey { key, sizes }],
+            logs: vec![LogKey { key, sizes: None }],
             witnesses: Vec::new(),
             quorum: Quorum::default(),
             bundle_keys: Vec::new(),
@@ -184,10 +187,7 @@ impl TrustPolicy {
     /// [`TrustError::Policy`].
     pub fn parse(policy_file: &[u8]) -> Result<Self, TrustError> {
         let file = policy::parse(policy_file)?;
-        let logs = file.logs.into_iter().map(|key| LogKey {
-            key,
-            sizes: Sizes::ALL,
-        });
+        let logs = file.logs.into_iter().map(|key| LogKey { key, sizes: None });
         Ok(Self {
             logs: logs.collect(),
             witnesses: file.witnesses,
@@ -235,11 +235,11 @@ impl TrustPolicy {
         let (key, sizes) = row.read()?;
         let known = self.logs.iter_mut().find(|log| log.key == key);
         match known {
-            Some(log) if log.sizes == Sizes::ALL => {
-                log.sizes = sizes;
+            Some(log) if log.sizes.is_some() => Err(TrustError::File("a log key has two rows")),
+            Some(log) => {
+                log.sizes = Some(sizes);
                 Ok(())
             }
-            Some(_) => Err(TrustError::File("a log key has two rows")),
             None => Err(TrustError::File("a log key is not in the policy file")),
         }
     }
@@ -352,11 +352,6 @@ struct Sizes {
 }
 
 impl Sizes {
-    const ALL: Self = Self {
-        from: 1,
-        to: MAX_INTEGER,
-    };
-
     const fn contain(self, size: u64) -> bool {
         self.from <= size && size <= self.to
     }
