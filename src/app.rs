@@ -1,6 +1,7 @@
 //! Where things happen. Knows no HTTP.
 
 pub mod context;
+pub mod deciding;
 pub mod entering;
 pub mod error;
 pub mod found;
@@ -9,6 +10,7 @@ pub mod publisher;
 pub mod writer;
 
 pub use context::Room;
+pub use deciding::SignedIn;
 pub use error::Error;
 
 #[cfg(test)]

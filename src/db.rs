@@ -75,7 +75,10 @@ pub enum DbError {
 
 impl DbError {
     /// The error that names a damaged row.
-    #[allow(clippy::needless_pass_by_value, reason = "ids and numbers are small copies")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "ids and numbers are small copies"
+    )]
     pub fn damaged(table: &'static str, id: impl ToString, what: &'static str) -> Self {
         Self::Damaged {
             table,
