@@ -1,5 +1,6 @@
 //! Where things happen. Knows no HTTP.
 
+pub mod cases;
 pub mod context;
 pub mod deciding;
 pub mod entering;
@@ -7,6 +8,7 @@ pub mod error;
 pub mod found;
 pub mod open;
 pub mod publisher;
+pub mod text;
 pub mod writer;
 
 pub use context::Room;

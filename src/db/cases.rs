@@ -342,6 +342,12 @@ pub(super) fn find(
     Ok(Some(row))
 }
 
+/// The ids of all cases; for decisions.
+pub(super) fn all(connection: &mut Connection) -> Result<Vec<CaseId>, DbError> {
+    let ids: Vec<Vec<u8>> = cases::table.select(cases::id).load(connection)?;
+    ids.iter().map(|raw| id("cases", raw)).collect()
+}
+
 /// One party, checked; for decisions.
 pub(super) fn find_party(
     connection: &mut Connection,

@@ -68,23 +68,52 @@ pub fn actor(
         strong_factor_age: None,
     };
     for row in cases::roles_of(connection, keyring, person.id)? {
-        let unknown = || DbError::damaged("roles", row.id, "its role is unknown");
         match row.case_id {
             None => {
-                actor
-                    .room_roles
-                    .insert(RoomRole::of(&row.role).ok_or_else(unknown)?);
+                actor.room_roles.insert(
+                    RoomRole::of(&row.role)
+                        .ok_or_else(|| DbError::damaged("roles", row.id, "its role is unknown"))?,
+                );
             }
             Some(case) => {
-                actor.case_roles.insert(Assignment {
-                    case,
-                    role: CaseRole::of(&row.role).ok_or_else(unknown)?,
-                    party: row.party_id,
-                });
+                actor.case_roles.insert(assignment(case, &row)?);
             }
         }
     }
     Ok(Some(actor))
+}
+
+/// The roles of a person on cases.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn actor_roles(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    person: PersonId,
+) -> Result<Vec<Assignment>, DbError> {
+    cases::roles_of(connection, keyring, person)?
+        .iter()
+        .filter_map(|row| row.case_id.map(|case| assignment(case, row)))
+        .collect()
+}
+
+fn assignment(case: CaseId, row: &cases::RoleRow) -> Result<Assignment, DbError> {
+    let role = CaseRole::of(&row.role)
+        .ok_or_else(|| DbError::damaged("roles", row.id, "its role is unknown"))?;
+    Ok(Assignment {
+        case,
+        role,
+        party: row.party_id,
+    })
+}
+
+/// The ids of all cases, each of which is then filtered by policy.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn all_cases(connection: &mut Connection) -> Result<Vec<CaseId>, DbError> {
+    cases::all(connection)
 }
 
 /// A case; `None` when there is none of this id.

@@ -12,7 +12,11 @@ use super::{
     schema::{accounts, people},
     value::Place,
 };
-use crate::{ambient::Ambient, keyring::Keyring};
+use crate::{
+    ambient::Ambient,
+    keyring::Keyring,
+    policy::{Permit, action::ReadCase},
+};
 
 /// A human being.
 #[derive(Debug, Clone, Serialize)]
@@ -145,6 +149,22 @@ pub(super) fn write(
         })
         .execute(connection)?;
     Ok(())
+}
+
+/// The name of someone who has a role on a case that may be read.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn name_on_case(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    _permit: &Permit<ReadCase>,
+    person: PersonId,
+) -> Result<String, DbError> {
+    find(connection, keyring, room, person)?
+        .map(|row| row.details.name)
+        .ok_or_else(|| DbError::damaged("people", person, "it is missing"))
 }
 
 /// A person, checked; for decisions.
