@@ -131,8 +131,15 @@ impl SignedCheckpoint {
     /// Signs with one or more keys of the log.
     ///
     /// # Errors
+    /// [`CheckpointError::Origin`] when a key is not named as the log;
     /// [`NoteError::Signatures`] when there is no key, or too many.
     pub fn sign(checkpoint: Checkpoint, keys: &[&NoteSigner]) -> Result<Self, CheckpointError> {
+        if keys
+            .iter()
+            .any(|key| key.verifier_key().name() != checkpoint.origin)
+        {
+            return Err(CheckpointError::Origin);
+        }
         let note = SignedNote::sign(&checkpoint.text(), keys)?;
         Ok(Self { checkpoint, note })
     }

@@ -279,6 +279,27 @@ fn every_changed_byte_of_a_receipt_is_noticed() {
 }
 
 #[test]
+fn a_log_signs_under_its_own_name_alone() {
+    let other = NoteSigner::from_seed("other.example/log", &[7; 32]).expect("a name");
+    let checkpoint = Checkpoint::new(ORIGIN, 1, sha256(&[])).expect("a tree head");
+    assert!(SignedCheckpoint::sign(checkpoint.clone(), &[&other]).is_err());
+    assert!(SignedCheckpoint::sign(checkpoint, &[]).is_err());
+}
+
+#[test]
+fn what_a_timestamp_is_taken_over_ends_with_the_logs_line() {
+    let signer = NoteSigner::from_seed(ORIGIN, &[7; 32]).expect("a name");
+    let cosigner = Cosigner::from_seed("w", &[8; 32]).expect("a name");
+    let alone = signed(7, sha256(&[]));
+    let line = cosigner.cosign(alone.note().text(), 1);
+    let cosigned = alone.with_signature(line).expect("two signatures");
+    let stamped = cosigned.signed_by(signer.verifier_key());
+    assert_eq!(stamped.as_deref(), Some(alone.as_bytes()));
+    let stranger = NoteSigner::from_seed(ORIGIN, &[9; 32]).expect("a name");
+    assert_eq!(cosigned.signed_by(stranger.verifier_key()), None);
+}
+
+#[test]
 fn what_is_too_long_is_refused_before_it_is_read() {
     let long = vec![b'a'; MAX_TLOG_PROOF_BYTES + 1];
     let error = format!("{:?}", Receipt::parse(&long).expect_err("too long"));
