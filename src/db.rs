@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod founding;
 pub mod head;
 pub mod keys;
+pub mod mac;
 pub mod people;
 pub mod policies;
 pub mod pool;
