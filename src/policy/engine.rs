@@ -1,10 +1,10 @@
 //! Loads a policy set strictly, and decides.
 
-use std::str::FromStr;
+use std::{collections::HashSet, str::FromStr};
 
 use cedar_policy::{
-    Authorizer, Decision, Entities, EntityUid, Policy, PolicyId, PolicySet, Request, Response,
-    Schema, ValidationMode, Validator,
+    ActionConstraint, AuthorizationError, Authorizer, Decision, Entities, EntityUid, Policy,
+    PolicyId, PolicySet, Request, Schema, ValidationMode, Validator,
 };
 use custos_core::hash::Hash;
 use tracing::error;
@@ -65,12 +65,17 @@ pub enum LoadError {
 /// A policy set in force. Loading is slow and strict, deciding is fast; share it by reference.
 pub struct Engine {
     schema: Schema,
-    policies: PolicySet,
     set_hash: Hash,
-    authorizer: Authorizer,
     types: Types,
     // By `Action::number`.
-    actions: Vec<EntityUid>,
+    rules: Vec<Rules>,
+}
+
+/// One action, and the policies whose scope it is in. The others could only say that they do
+/// not apply, and would be most of the work.
+struct Rules {
+    action: EntityUid,
+    policies: PolicySet,
 }
 
 impl Engine {
@@ -100,22 +105,18 @@ impl Engine {
         let policies = read_policies(source)?;
         validate(&policies, &schema)?;
         let types = Types::new();
-        let actions: Vec<EntityUid> = Action::ALL
+        let declared = schema
+            .action_entities()
+            .map_err(|e| LoadError::Schema(e.to_string()))?;
+        let rules = Action::ALL
             .iter()
-            .map(|action| types.action(action.name()))
-            .collect();
-        for (action, uid) in Action::ALL.iter().zip(&actions) {
-            if !schema.actions().any(|declared| declared == uid) {
-                return Err(LoadError::Action(*action));
-            }
-        }
+            .map(|action| rules_of(*action, &types, &policies, &declared))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             schema,
-            policies,
             set_hash: source.hash(),
-            authorizer: Authorizer::new(),
             types,
-            actions,
+            rules,
         })
     }
 
@@ -143,29 +144,31 @@ impl Engine {
         Refusal::new(Ruling::absent(A::ACTION, who, resource, self.set_hash))
     }
 
-    /// The decision and the ids of the policies that made it. Errors deny (F13): Cedar itself
-    /// would skip the failing policy, and a forbid that fails would vanish.
+    /// The decision and the ids of the policies that made it.
     fn evaluate(&self, action: Action, facts: Facts<'_>) -> (Decision, Vec<String>) {
-        let failed = |cause: &dyn std::fmt::Display| {
+        let answer = self.prepare(action, facts).and_then(|(request, entities)| {
+            Ok(answer(
+                &self.rules[action.number()].policies,
+                &request,
+                &entities,
+            )?)
+        });
+        answer.unwrap_or_else(|cause| {
             error!(action = %action, cause = %cause, "a policy decision failed and was denied");
             (Decision::Deny, vec![POLICY_ERROR.to_owned()])
-        };
-        let response = match self.ask(action, facts) {
-            Ok(response) => response,
-            Err(cause) => return failed(&cause),
-        };
-        if let Some(cause) = response.diagnostics().errors().next() {
-            return failed(cause);
-        }
-        let policies = response.diagnostics().reason().map(ToString::to_string);
-        (response.decision(), policies.collect())
+        })
     }
 
-    fn ask(&self, action: Action, facts: Facts<'_>) -> Result<Response, Unprojectable> {
+    /// Puts a question into Cedar's terms, checked against the schema.
+    pub(super) fn prepare(
+        &self,
+        action: Action,
+        facts: Facts<'_>,
+    ) -> Result<(Request, Entities), Unprojectable> {
         let principal = self.types.principal(facts)?;
         let request = Request::new(
             principal.uid(),
-            self.actions[action.number()].clone(),
+            self.rules[action.number()].action.clone(),
             self.types.resource_uid(facts.resource),
             self.types.context(facts.context)?,
             Some(&self.schema),
@@ -175,14 +178,55 @@ impl Engine {
         // Without the schema the actions would have no groups, and policies on a group,
         // forbids too, would be lost without a word.
         let entities = Entities::from_entities(entities, Some(&self.schema))?;
-        Ok(self
-            .authorizer
-            .is_authorized(&request, &self.policies, &entities))
+        Ok((request, entities))
     }
 }
 
+/// What the policies answer. Any error is an error of the whole (F13): Cedar itself would
+/// skip the failing policy, and a forbid that fails would vanish.
+fn answer(
+    policies: &PolicySet,
+    request: &Request,
+    entities: &Entities,
+) -> Result<(Decision, Vec<String>), Box<AuthorizationError>> {
+    let response = Authorizer::new().is_authorized(request, policies, entities);
+    if let Some(cause) = response.diagnostics().errors().next() {
+        return Err(Box::new(cause.clone()));
+    }
+    let policies = response.diagnostics().reason().map(ToString::to_string);
+    Ok((response.decision(), policies.collect()))
+}
+
+/// The policies whose scope names the action, a group that it is in, or every action.
+fn rules_of(
+    action: Action,
+    types: &Types,
+    policies: &PolicySet,
+    declared: &Entities,
+) -> Result<Rules, LoadError> {
+    let uid = types.action(action.name());
+    let groups: HashSet<&EntityUid> = declared
+        .ancestors(&uid)
+        .ok_or(LoadError::Action(action))?
+        .collect();
+    let is_in = |named: &EntityUid| *named == uid || groups.contains(named);
+    let concerning = policies
+        .policies()
+        .filter(|policy| match policy.action_constraint() {
+            ActionConstraint::Any => true,
+            ActionConstraint::In(named) => named.iter().any(is_in),
+            ActionConstraint::Eq(named) => named == uid,
+        });
+    let policies = PolicySet::from_policies(concerning.cloned())
+        .expect("policies of one set have ids of their own");
+    Ok(Rules {
+        action: uid,
+        policies,
+    })
+}
+
 /// Reads all files into one set, each policy under its `@id`.
-fn read_policies(source: &Source) -> Result<PolicySet, LoadError> {
+pub(super) fn read_policies(source: &Source) -> Result<PolicySet, LoadError> {
     let mut all = PolicySet::new();
     let mut count = 0;
     for (file, text) in source.files() {

@@ -1,7 +1,9 @@
-use super::*;
+//! Tests of the first policy set and of the engine, over one small world.
 
-#[test]
-fn the_first_policy_set_loads() {
-    let engine = Engine::embedded();
-    assert_eq!(engine.set_hash(), source::Source::embedded().hash());
-}
+mod failures;
+mod matrix;
+mod mutation;
+mod oracle;
+mod speed;
+mod tables;
+mod world;
