@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The store is not believed: whoever owns the bucket may swap, cut or roll back what lies
-//! in it. It keeps bytes and says when they are durable; [`crate::content`] finds out
+//! in it. It keeps bytes and says when they are durable; `content` finds out
 //! whether they are the right ones.
 //!
 //! INVARIANT: what a function here acknowledges survives the loss of power.
