@@ -46,7 +46,7 @@ main() {
   step "Tests" cargo test --workspace --tests --locked --no-fail-fast
   step "Documentation tests" cargo test --workspace --doc --locked --no-fail-fast
   step "Documentation" env RUSTDOCFLAGS=-Dwarnings \
-    cargo doc --workspace --no-deps --document-private-items --locked
+    cargo doc --workspace --no-deps --locked
   dependencies
   python_packages
   suites

@@ -58,7 +58,7 @@ impl Pool {
     /// Borrows a reader.
     ///
     /// # Errors
-    /// None became free within [`WAIT_SECONDS`].
+    /// None became free within `WAIT_SECONDS`.
     pub fn get(&self) -> Result<Pooled, DbError> {
         self.pool
             .get()
