@@ -48,6 +48,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "db",
         &[
+            "policy::Permit",
             "policy::action",
             "policy::facts",
             "policy::permit",
