@@ -6,8 +6,8 @@
 # the run stops. Nothing but package registries is reached. Python packages go to target/venv.
 #
 # What is no cargo test is a suite: a script tests/interop/NAME.sh, or run.sh in a folder below
-# tests/. It gets --long if given, exits non-zero on failure, and may print a line
-# `N passed, N failed`; without one it counts as one.
+# tests/. It gets --long if given, exits non-zero on failure, and may print lines
+# `N passed, N failed`, which are added up, as cargo's are; without any it counts as one.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -47,6 +47,7 @@ main() {
   step "Documentation tests" cargo test --workspace --doc --locked --no-fail-fast
   step "Documentation" env RUSTDOCFLAGS=-Dwarnings \
     cargo doc --workspace --no-deps --locked
+  fuzz_targets
   dependencies
   python_packages
   suites
@@ -129,6 +130,17 @@ make_venv() {
 
 # --- steps -----------------------------------------------------------------------------------
 
+# Fuzz targets, as ordinary tests. They are a workspace of their own that shares the build.
+fuzz_targets() {
+  local own=(--manifest-path fuzz/Cargo.toml)
+  [ -e fuzz/Cargo.toml ] || return 0
+  step "Fuzz targets: format" component fmt "${own[@]}" --check
+  step "Fuzz targets: clippy" env CARGO_TARGET_DIR=target \
+    cargo clippy "${own[@]}" --all-targets --locked -- -D warnings
+  if [ ${#long[@]} -gt 0 ]; then export BOLERO_RANDOM_ITERATIONS=1000000; fi
+  step "Fuzz targets" env CARGO_TARGET_DIR=target cargo test "${own[@]}" --locked --no-fail-fast
+}
+
 # Licences, sources and forbidden crates. The advisory database is a git repository, not a
 # package registry, and is not fetched.
 dependencies() {
@@ -187,8 +199,8 @@ component() {
   timeout --kill-after=10 "$limit" cargo "$@"
 }
 
-# Adds the step's figures: those of its last line `N passed, N failed`, else those of cargo, else
-# one for the step as a whole. A step that failed always counts a failure.
+# Adds the figures that the step printed, else one for the step as a whole. A step that failed
+# always counts a failure.
 count() {
   local name=$1 status=$2 good bad
   read -r good bad < <(figures <"$log")
@@ -202,8 +214,8 @@ count() {
 # Reads a step's output, prints the number of what passed and of what failed.
 figures() {
   awk '
-    /^[0-9]+ passed, [0-9]+ failed$/ { own = 1; p = $1; f = $3 }
-    /^test result: / && !own { for (i = 2; i <= NF; i++) {
+    /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3 }
+    /^test result: / { for (i = 2; i <= NF; i++) {
       if ($i == "passed;") p += $(i - 1)
       if ($i == "failed;") f += $(i - 1) } }
     END { print p + 0, f + 0 }'
