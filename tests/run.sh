@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Every check of this repository, in one run: tests/run.sh [--long]
 #
-# --long runs the campaigns at full length and installs cargo-deny if it is missing.
+# --long runs ignored tests in release, fuzzing and campaigns at full length, and installs
+# cargo-deny if it is missing.
 # On Debian as root what is missing is installed with apt, and said; elsewhere it is listed, and
 # the run stops. Nothing but package registries is reached. Python packages go to target/venv.
 #
@@ -50,6 +51,7 @@ main() {
   fuzz_targets
   dependencies
   python_packages
+  long_tests
   suites
   closing
 }
@@ -153,6 +155,14 @@ dependencies() {
     not_checked "security advisories of dependencies: their database is not in a registry"
   else
     not_checked "dependencies: cargo-deny is missing (cargo install --locked cargo-deny)"
+  fi
+}
+
+# Tests that are ignored otherwise, because they take long or measure: in release.
+long_tests() {
+  if [ ${#long[@]} -gt 0 ]; then
+    step "Long tests" env CUSTOS_PYTHON=python \
+      cargo test --workspace --tests --release --locked --no-fail-fast -- --ignored
   fi
 }
 
