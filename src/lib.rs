@@ -6,6 +6,7 @@
 
 pub mod ambient;
 pub mod app;
+pub mod content;
 pub mod db;
 pub mod keyring;
 pub mod policy;
