@@ -13,9 +13,12 @@
 //! | [`merkle`], [`tile`] | the custody log's tree: roots, proofs, and how it is published |
 //! | [`checkpoint`] | signed tree heads, cosignatures, and whom a verifier trusts |
 //! | [`receipt`] | the proof of one entry |
+//! | [`row`] | what an entry says of the database rows that it wrote |
+//! | [`bundle`], [`verify`] | a package for a court, and its offline verification |
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod bundle;
 pub mod checkpoint;
 pub mod cipher;
 pub mod content;
@@ -29,4 +32,5 @@ pub mod object;
 pub mod receipt;
 pub mod row;
 pub mod tile;
+pub mod verify;
 pub mod wrap;

@@ -1,0 +1,257 @@
+//! What a verified bundle shows, and what it does not.
+
+mod words;
+
+use std::collections::BTreeMap;
+
+use super::{
+    chain::{History, SUBJECT},
+    entries::{Log, Record},
+    heads::Heads,
+};
+use crate::{
+    bundle::Manifest,
+    checkpoint::Cosignature,
+    hash::Hash,
+    ids::{Id, LeafIndex, ScopeId, Timestamp},
+};
+
+pub use words::utc;
+
+/// A bundle of which every step passed.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The text of `bundle.note`.
+    pub manifest: Manifest,
+    /// Sizes of the checkpoints, ascending.
+    pub checkpoints: Vec<u64>,
+    /// Root of the newest.
+    pub root: Hash,
+    /// Trusted witnesses that cosigned the newest checkpoint.
+    pub witnesses: Vec<Cosignature>,
+    /// The subject's history in the bundle's scope, complete, in order.
+    pub history: Vec<HistoryLine>,
+    /// Other entries that the bundle holds, in order.
+    pub others: Vec<HistoryLine>,
+    /// What is proven of the content.
+    pub content: ContentCheck,
+    /// Until when, at the latest, the subject was in the log.
+    pub not_later_than: Option<NotLaterThan>,
+    /// What is proven of a redacted copy.
+    pub redaction: Option<RedactionCheck>,
+    /// What a register states.
+    pub register: Option<RegisterCheck>,
+    /// Timestamps of the checkpoints.
+    pub timestamps: TimestampCheck,
+    /// The receipts compared, in the order given.
+    pub held: Vec<HeldCheck>,
+    /// Whether some time in the bundle lies after the verifier's own clock.
+    pub in_the_future: bool,
+}
+
+/// An entry in a timeline; what is withheld is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryLine {
+    /// Its index in the log.
+    pub index: LeafIndex,
+    /// Its number in the subject's chain, from 1.
+    pub nth: Option<u64>,
+    /// When, by the room's clock.
+    pub time: Option<Timestamp>,
+    /// What happened; at most 64 characters.
+    pub kind: Option<String>,
+    /// Who did it; null for the room itself.
+    pub actor: Option<Id>,
+    /// In which role; at most 64 characters.
+    pub role: Option<String>,
+    /// Its commitment C.
+    pub commitment: Hash,
+}
+
+/// What is proven of the content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContentCheck {
+    /// The bundle holds none.
+    NotIncluded,
+    /// All of it.
+    Whole {
+        /// The entry that added the item.
+        added: LeafIndex,
+        /// Its size in bytes.
+        size: u64,
+        /// Its SHA-256.
+        sha256: Hash,
+    },
+    /// Some of its leaves of 64 KiB.
+    Excerpt {
+        /// The entry that added the item.
+        added: LeafIndex,
+        /// Leaves shown.
+        leaves: u64,
+        /// Leaves of the whole item.
+        of: u64,
+        /// Bytes shown.
+        bytes: u64,
+    },
+}
+
+/// The earliest moment at which the subject is known to have been in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotLaterThan {
+    /// The moment.
+    pub time: Timestamp,
+    /// The witness that vouches for it; `None` when it is the room's own clock.
+    pub witness: Option<String>,
+}
+
+/// What is proven of a redacted copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedactionCheck {
+    /// Records of the original.
+    pub records: u64,
+    /// Records that the copy shows verbatim.
+    pub shown: u64,
+    /// Records that it withholds.
+    pub withheld: u64,
+    /// The code of each withheld run, in order.
+    pub codes: Vec<String>,
+}
+
+/// What a register states, once it is proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterCheck {
+    /// The register's entry.
+    pub entry: LeafIndex,
+    /// The scope whose items it counts.
+    pub scope: ScopeId,
+    /// When it was made, by the room's clock.
+    pub time: Option<Timestamp>,
+    /// Items ever added to the scope up to then.
+    pub n: u64,
+    /// How many items are in each state.
+    pub states: BTreeMap<String, u64>,
+    /// Whether every leaf names its item, so that none is counted twice.
+    pub every_item_opened: bool,
+}
+
+/// What is known of the timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimestampCheck {
+    /// The bundle holds none.
+    None,
+    /// It holds so many; this version does not check them.
+    NotChecked(u64),
+}
+
+/// A held receipt that belongs to the bundle's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldCheck {
+    /// The entry's index.
+    pub index: LeafIndex,
+    /// Size of the receipt's checkpoint.
+    pub size: u64,
+    /// How its checkpoint compares with the bundle's.
+    pub outcome: HeldOutcome,
+}
+
+/// How a held receipt's checkpoint compares with the bundle's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldOutcome {
+    /// The bundle holds a checkpoint of that size, with the same root.
+    SameCheckpoint,
+    /// The bundle's log continues the receipt's.
+    Continued,
+    /// The bundle holds nothing that joins them; the entry itself is the same.
+    NotCompared,
+}
+
+/// What the steps found.
+pub(super) struct Findings {
+    pub manifest: Manifest,
+    pub heads: Heads,
+    pub log: Log,
+    pub history: History,
+    pub content: ContentCheck,
+    pub redaction: Option<RedactionCheck>,
+    pub register: Option<RegisterCheck>,
+    pub timestamps: TimestampCheck,
+    pub held: Vec<HeldCheck>,
+    pub now: Timestamp,
+}
+
+/// Puts together what may be given out once every step has passed.
+pub(super) fn assemble(found: Findings) -> Verified {
+    let added = match &found.content {
+        ContentCheck::Whole { added, .. } | ContentCheck::Excerpt { added, .. } => Some(*added),
+        ContentCheck::NotIncluded => found.history.adding.first().copied(),
+    };
+    let (mut history, mut others) = (Vec::new(), Vec::new());
+    let mut own = found.history.entries.iter().peekable();
+    for (position, record) in found.log.records.iter().enumerate() {
+        let lines = match own.next_if(|next| **next == position) {
+            Some(_) => &mut history,
+            None => &mut others,
+        };
+        lines.push(line(record));
+    }
+    let newest = found.manifest.checkpoint;
+    let (root, witnesses) = match found.heads.all.get(&newest) {
+        Some(head) => (head.root, head.cosignatures.clone()),
+        None => (*found.heads.newest.checkpoint().root(), Vec::new()),
+    };
+    let last = history.iter().rev().find_map(|line| line.time);
+    let seen = witnesses.iter().filter_map(witnessed);
+    let in_the_future = seen.chain(last).any(|time| time > found.now);
+    Verified {
+        not_later_than: added.and_then(|added| not_later_than(added, &found.heads, &found.log)),
+        checkpoints: found.heads.all.keys().copied().collect(),
+        root,
+        witnesses,
+        history,
+        others,
+        content: found.content,
+        redaction: found.redaction,
+        register: found.register,
+        timestamps: found.timestamps,
+        held: found.held,
+        manifest: found.manifest,
+        in_the_future,
+    }
+}
+
+fn line(record: &Record) -> HistoryLine {
+    HistoryLine {
+        index: record.index,
+        nth: record.links[SUBJECT].nth.known(),
+        time: record.time,
+        kind: record.kind.clone(),
+        actor: record.actor,
+        role: record.role.clone(),
+        commitment: record.c,
+    }
+}
+
+/// The earliest cosignature of a checkpoint that holds the entry, or else the room's clock.
+fn not_later_than(added: LeafIndex, heads: &Heads, log: &Log) -> Option<NotLaterThan> {
+    let holding = heads.all.range(added.get() + 1..);
+    let seen = holding
+        .flat_map(|(_, head)| &head.cosignatures)
+        .filter_map(|cosignature| Some((witnessed(cosignature)?, &cosignature.witness)))
+        .min();
+    match seen {
+        Some((time, witness)) => Some(NotLaterThan {
+            time,
+            witness: Some(witness.clone()),
+        }),
+        None => log.at(added)?.time.map(|time| NotLaterThan {
+            time,
+            witness: None,
+        }),
+    }
+}
+
+/// When a witness saw a checkpoint.
+fn witnessed(cosignature: &Cosignature) -> Option<Timestamp> {
+    let seconds = i64::try_from(cosignature.unix_seconds).ok()?;
+    Timestamp::from_micros(seconds.checked_mul(1_000_000)?).ok()
+}

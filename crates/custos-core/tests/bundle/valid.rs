@@ -1,0 +1,220 @@
+//! What valid bundles show.
+
+use std::io::Cursor;
+
+use custos_core::{
+    bundle::{About, BundleName, Plan, PlannedFile},
+    checkpoint::TrustPolicy,
+    ids::{LeafIndex, Timestamp},
+    receipt::Receipt,
+    verify::{
+        ContentCheck, HeldOutcome, NotLaterThan, Progress, TimestampCheck, Verified, VerifyError,
+        verify,
+    },
+};
+
+use crate::{
+    room::{Room, START_SECONDS, id, index},
+    samples,
+};
+
+pub fn now() -> Timestamp {
+    Timestamp::from_micros((START_SECONDS + 86_400) * 1_000_000).expect("in range")
+}
+
+pub fn check(bytes: &[u8], trust: &TrustPolicy, held: &[Receipt]) -> Result<Verified, VerifyError> {
+    verify(Cursor::new(bytes), trust, held, now(), &mut |_| {})
+}
+
+/// The word of the step that fails, if one does.
+pub fn step(bytes: &[u8], trust: &TrustPolicy, held: &[Receipt]) -> Option<String> {
+    match check(bytes, trust, held) {
+        Ok(_) => None,
+        Err(VerifyError::Failed(failure)) => Some(failure.step.word().into()),
+        Err(VerifyError::Io(error)) => panic!("reading memory failed: {error}"),
+    }
+}
+
+#[test]
+fn every_sample_is_verified() {
+    let trust = Room::new("any").trust();
+    for (name, bytes) in samples::all() {
+        if let Err(error) = check(&bytes, &trust, &[]) {
+            panic!("{name}: {error}");
+        }
+        println!("{name}: {} bytes", bytes.len());
+    }
+}
+
+#[test]
+fn a_whole_item_is_shown_with_its_history() {
+    let room = samples::room();
+    let bytes = samples::whole(&room).seal(&room);
+    let found = check(&bytes, &room.trust(), &[]).expect("verified");
+    assert!(matches!(
+        found.content,
+        ContentCheck::Whole { added, size, .. }
+            if added == index(1) && size == samples::TEXT.len() as u64
+    ));
+    let kinds: Vec<_> = found
+        .history
+        .iter()
+        .map(|line| line.kind.as_deref())
+        .collect();
+    assert_eq!(kinds, [Some("deposit"), Some("view"), Some("bundle")]);
+    let indices: Vec<u64> = found.history.iter().map(|line| line.index.get()).collect();
+    assert_eq!(indices, [1, 2, 5]);
+    assert_eq!(found.checkpoints, [3, 7]);
+    assert_eq!(found.timestamps, TimestampCheck::None);
+    assert_eq!(
+        found.not_later_than,
+        Some(NotLaterThan {
+            time: Timestamp::from_micros((START_SECONDS + 7 * 60) * 1_000_000).expect("small"),
+            witness: Some("w1".into()),
+        })
+    );
+    assert!(!found.in_the_future);
+    let sentences = found.sentences();
+    assert!(sentences[0].contains("unchanged since its deposit as entry 1"));
+    assert!(sentences[0].contains("not later than 2026-09-21 14:20:20 UTC"));
+    assert!(sentences[1].contains("These 3 entries, without a gap"));
+    assert!(sentences[2].contains("never rewritten between the 2 checkpoints"));
+    assert!(sentences[3].contains("`w1` (2026-09-21 14:20:20 UTC)"));
+}
+
+#[test]
+fn a_plan_makes_the_same_bytes() {
+    let room = samples::room();
+    let draft = samples::whole(&room);
+    let files: Vec<PlannedFile> = draft
+        .files
+        .iter()
+        .map(|(name, bytes)| PlannedFile::of(name.parse().expect("a place"), bytes))
+        .collect();
+    let about = About {
+        origin: crate::room::ORIGIN.into(),
+        subject: custos_core::bundle::Subject {
+            kind: "item".into(),
+            id: id(samples::ITEM),
+        },
+        scope: id(samples::CASE_SCOPE).into(),
+        checkpoint: 7,
+        control: LeafIndex::new(4).expect("small"),
+        withheld: vec![],
+    };
+    let plan = Plan::new(about.clone(), &files, &room.bundle_key).expect("a good plan");
+    let open = |name: &BundleName| {
+        let bytes = draft.files[name.as_str()].clone();
+        Ok(Box::new(Cursor::new(bytes)) as Box<dyn std::io::Read>)
+    };
+    let written = plan.write_to(Vec::new(), open).expect("into memory");
+    assert_eq!(written.len() as u64, plan.length());
+    assert_eq!(written, draft.seal(&room));
+
+    let changed = |_: &BundleName| Ok(Box::new(Cursor::new(b"x")) as Box<dyn std::io::Read>);
+    assert!(plan.write_to(Vec::new(), changed).is_err());
+    let twice = [files.as_slice(), &files[..1]].concat();
+    assert!(Plan::new(about.clone(), &twice, &room.bundle_key).is_err());
+    assert!(Plan::new(about, &files, &room.log_key).is_err());
+}
+
+#[test]
+fn progress_reaches_the_end() {
+    let room = samples::room();
+    let bytes = samples::whole(&room).seal(&room);
+    let mut last = None;
+    let mut progress = |progress: Progress| last = Some(progress);
+    verify(
+        Cursor::new(&bytes),
+        &room.trust(),
+        &[],
+        now(),
+        &mut progress,
+    )
+    .expect("verified");
+    let last = last.expect("it was called");
+    assert_eq!(last.done, last.total);
+}
+
+#[test]
+fn held_receipts_are_compared() {
+    let room = samples::room();
+    let mut draft = samples::whole(&room);
+    let receipts = [
+        room.receipt(index(1), 3),
+        room.receipt(index(2), 5),
+        room.receipt(index(5), 7),
+    ];
+    let found = check(&draft.seal(&room), &room.trust(), &receipts).expect("verified");
+    let outcomes: Vec<_> = found.held.iter().map(|held| held.outcome).collect();
+    use HeldOutcome::{Continued, NotCompared, SameCheckpoint};
+    assert_eq!(outcomes, [SameCheckpoint, NotCompared, SameCheckpoint]);
+    assert!(
+        found
+            .not_proven()
+            .iter()
+            .any(|line| line.contains("not compared"))
+    );
+
+    let joint = custos_core::bundle::Place::Consistency { old: 5, new: 7 };
+    draft.put_json(&joint, &serde_json::json!(room.consistency(5, 7)));
+    let found = check(&draft.seal(&room), &room.trust(), &receipts).expect("verified");
+    let outcomes: Vec<_> = found.held.iter().map(|held| held.outcome).collect();
+    assert_eq!(outcomes, [SameCheckpoint, Continued, SameCheckpoint]);
+}
+
+#[test]
+fn a_register_is_stated_in_words() {
+    let room = samples::register_room(&samples::REGISTERED);
+    let found = check(&samples::register(&room).seal(&room), &room.trust(), &[]).expect("verified");
+    let said = found.register_statement().expect("there is a register");
+    assert!(
+        said.contains(": 4; served 2; withheld 1 under these codes (PII.1: 1); expunged 1."),
+        "{said}"
+    );
+    assert!(said.contains("Only the court"));
+    let court = samples::register_with(&room, &samples::REGISTERED, |_| true);
+    let found = check(&court.seal(&room), &room.trust(), &[]).expect("verified");
+    assert!(
+        !found
+            .register_statement()
+            .expect("there is a register")
+            .contains("Only the court")
+    );
+}
+
+#[test]
+fn a_redaction_is_counted() {
+    let room = samples::redaction_room();
+    let found =
+        check(&samples::redaction(&room).seal(&room), &room.trust(), &[]).expect("verified");
+    let redaction = found.redaction.expect("there is a redaction");
+    assert_eq!(
+        (redaction.records, redaction.shown, redaction.withheld),
+        (8, 5, 3)
+    );
+    assert_eq!(redaction.codes, ["W.1", "S2"]);
+}
+
+#[test]
+fn bundle_keys_named_outside_decide() {
+    let room = samples::room();
+    let bytes = samples::whole(&room).seal(&room);
+    let trust = |key: &str, to: &str| {
+        let json = format!(
+            r#"{{"v":1,"log_keys":[],"bundle_keys":[{{"vkey":"{key}","from":1,"to":{to}}}],"time_authorities":[]}}"#
+        );
+        room.trust()
+            .with_trust_json(json.as_bytes())
+            .expect("a good file")
+    };
+    let own = room.bundle_key.verifier_key().to_string();
+    assert_eq!(step(&bytes, &trust(&own, "null"), &[]), None);
+    assert_eq!(step(&bytes, &trust(&own, "6"), &[]), Some("key".into()));
+    let other = custos_core::checkpoint::NoteSigner::from_seed(crate::room::BUNDLE_KEY, &[9; 32]);
+    let other = other.expect("a good name");
+    let only = trust(&other.verifier_key().to_string(), "null");
+    assert_eq!(step(&bytes, &only, &[]), Some("key".into()));
+    let resealed = samples::whole(&room).seal_by(&other);
+    assert_eq!(step(&resealed, &only, &[]), None);
+}

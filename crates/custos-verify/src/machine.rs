@@ -1,0 +1,144 @@
+//! The result as JSON, for programs. `result` is `verified`, `not verified` or `error`.
+
+use custos_core::{
+    checkpoint::{Cosignature, Endorsement},
+    receipt::Receipt,
+    verify::{ContentCheck, Failure, HeldOutcome, HistoryLine, TimestampCheck, Verified},
+};
+use serde_json::{Value, json};
+
+/// Everything that a verified bundle shows. Times are microseconds since 1970 UTC; what is
+/// withheld is null.
+pub fn verified(verified: &Verified) -> String {
+    let manifest = &verified.manifest;
+    let timestamps = match verified.timestamps {
+        TimestampCheck::None => json!({"count": 0, "checked": true}),
+        TimestampCheck::NotChecked(count) => json!({"count": count, "checked": false}),
+    };
+    print(&json!({
+        "result": "verified",
+        "origin": manifest.origin,
+        "subject": manifest.subject.to_value(),
+        "scope": manifest.scope,
+        "sentences": verified.sentences(),
+        "not_proven": verified.not_proven(),
+        "content": content(&verified.content),
+        "not_later_than": verified.not_later_than.as_ref().map(|not_later| json!({
+            "time": not_later.time,
+            "witness": not_later.witness,
+        })),
+        "redaction": verified.redaction.as_ref().map(|redaction| json!({
+            "records": redaction.records,
+            "shown": redaction.shown,
+            "withheld": redaction.withheld,
+            "codes": redaction.codes,
+        })),
+        "register": verified.register.as_ref().map(|register| json!({
+            "entry": register.entry.get(),
+            "scope": register.scope,
+            "time": register.time,
+            "n": register.n,
+            "states": register.states,
+            "every_item_opened": register.every_item_opened,
+            "statement": verified.register_statement(),
+        })),
+        "log": {
+            "checkpoints": verified.checkpoints,
+            "root": verified.root,
+            "witnesses": witnesses(&verified.witnesses),
+        },
+        "timestamps": timestamps,
+        "held": verified.held.iter().map(|held| json!({
+            "index": held.index.get(),
+            "size": held.size,
+            "outcome": match held.outcome {
+                HeldOutcome::SameCheckpoint => "same checkpoint",
+                HeldOutcome::Continued => "continued",
+                HeldOutcome::NotCompared => "not compared",
+            },
+        })).collect::<Vec<_>>(),
+        "history": lines(&verified.history),
+        "others": lines(&verified.others),
+    }))
+}
+
+/// The step that failed.
+pub fn failure(failure: &Failure) -> String {
+    print(&json!({
+        "result": "not verified",
+        "step": failure.step.word(),
+        "what": failure.what,
+        "advice": failure.advice(),
+    }))
+}
+
+/// A receipt that does not hold; there are no steps.
+pub fn bad_receipt(what: &str) -> String {
+    print(&json!({"result": "not verified", "step": null, "what": what}))
+}
+
+/// Nothing is known.
+pub fn error(what: &str) -> String {
+    print(&json!({"result": "error", "what": what}))
+}
+
+/// A receipt that holds.
+pub fn receipt(receipt: &Receipt, endorsement: &Endorsement) -> String {
+    let summary = receipt.summary();
+    print(&json!({
+        "result": "verified",
+        "origin": summary.origin,
+        "index": summary.index.get(),
+        "size": summary.size,
+        "commitment": summary.commitment,
+        "kind": summary.kind,
+        "time": summary.time,
+        "scope": summary.scope,
+        "subject": {"type": summary.subject_type, "id": summary.subject_id},
+        "witnesses": witnesses(&endorsement.cosignatures),
+    }))
+}
+
+fn content(content: &ContentCheck) -> Value {
+    match content {
+        ContentCheck::NotIncluded => Value::Null,
+        ContentCheck::Whole {
+            added,
+            size,
+            sha256,
+        } => json!({"added": added.get(), "size": size, "sha256": sha256}),
+        ContentCheck::Excerpt {
+            added,
+            leaves,
+            of,
+            bytes,
+        } => json!({"added": added.get(), "leaves": leaves, "of": of, "bytes": bytes}),
+    }
+}
+
+fn witnesses(seen: &[Cosignature]) -> Vec<Value> {
+    seen.iter()
+        .map(|seen| json!({"name": seen.witness, "unix_seconds": seen.unix_seconds}))
+        .collect()
+}
+
+fn lines(lines: &[HistoryLine]) -> Vec<Value> {
+    lines
+        .iter()
+        .map(|line| {
+            json!({
+                "index": line.index.get(),
+                "nth": line.nth,
+                "time": line.time,
+                "kind": line.kind,
+                "actor": line.actor,
+                "role": line.role,
+                "commitment": line.commitment,
+            })
+        })
+        .collect()
+}
+
+fn print(value: &Value) -> String {
+    format!("{value:#}\n")
+}

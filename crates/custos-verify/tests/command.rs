@@ -1,0 +1,167 @@
+//! The program as a court's expert runs it, on the frozen vectors.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+fn vector(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/vectors/bundle")
+        .join(name)
+}
+
+fn run(arguments: &[&Path]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_custos-verify"));
+    command.args(arguments).output().unwrap()
+}
+
+/// Runs it on a vector with the vectors' policy and more arguments.
+fn check(file: &str, more: &[&Path]) -> Output {
+    let (bundle, policy) = (vector(file), vector("trust.policy"));
+    let trust = Path::new("--trust");
+    run(&[&[bundle.as_path(), trust, &policy], more].concat())
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_valid_bundle_is_told_in_sentences() {
+    let output = check("valid.zip", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = text(&output);
+    for expected in [
+        "VERIFIED\n\n1. The file is unchanged since its deposit as entry 1",
+        "\n2. These 3 entries, without a gap",
+        "\n3. The log was never rewritten between the 2 checkpoints",
+        "\n4. The newest checkpoint is confirmed by these witnesses: `w1`",
+        "\nNot proven:\n- that the content is true\n",
+        "\nHistory:\n         1  2026-09-21 14:14:20 UTC  deposit ",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn every_vector_has_its_exit_code() {
+    let index: Value = serde_json::from_slice(&fs::read(vector("index.json")).unwrap()).unwrap();
+    for case in index["cases"].as_array().unwrap() {
+        let held: Vec<PathBuf> = case["held"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|name| vector(name.as_str().unwrap()))
+            .collect();
+        let mut more: Vec<&Path> = vec![Path::new("--json")];
+        if !held.is_empty() {
+            more.push(Path::new("--held"));
+            more.extend(held.iter().map(PathBuf::as_path));
+        }
+        let file = case["file"].as_str().unwrap();
+        let output = check(file, &more);
+        let code = if case["step"].is_null() { 0 } else { 3 };
+        assert_eq!(output.status.code(), Some(code), "{file}");
+        assert_eq!(json(&output)["step"], case["step"], "{file}");
+    }
+}
+
+#[test]
+fn a_failed_step_is_named_with_what_is_safe() {
+    let output = check("chain-with-gap.zip", &[]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(
+        text(&output),
+        "NOT VERIFIED\n\nStep `chain` failed: entry 3: the subject's history has a gap before it\n\n\
+         Do not rely on this bundle. Keep it unchanged, and ask the room for a new one; if that \
+         fails in the same way, tell the court.\n"
+    );
+}
+
+#[test]
+fn errors_and_usage_are_told_apart() {
+    assert_eq!(check("not-there.zip", &[]).status.code(), Some(1));
+    assert_eq!(run(&[&vector("valid.zip")]).status.code(), Some(2));
+    assert_eq!(
+        check("valid.zip", &[Path::new("--more")]).status.code(),
+        Some(2)
+    );
+    let receipt = vector("receipt-of-entry-1.receipt");
+    let both = check("valid.zip", &[Path::new("--receipt"), &receipt]);
+    assert_eq!(both.status.code(), Some(2));
+    let not_a_policy = vector("valid.zip");
+    let bad = run(&[&vector("valid.zip"), Path::new("--trust"), &not_a_policy]);
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(
+        String::from_utf8(bad.stderr)
+            .unwrap()
+            .starts_with("error: `")
+    );
+    let not_a_receipt = check("valid.zip", &[Path::new("--held"), &not_a_policy]);
+    assert_eq!(not_a_receipt.status.code(), Some(1));
+    let missing = check("not-there.zip", &[Path::new("--json")]);
+    assert_eq!(json(&missing)["result"], "error");
+}
+
+#[test]
+fn one_receipt_can_be_checked_alone() {
+    let (receipt, policy) = (vector("receipt-of-entry-1.receipt"), vector("trust.policy"));
+    let of = |receipt: &Path| {
+        run(&[
+            Path::new("--receipt"),
+            receipt,
+            Path::new("--trust"),
+            &policy,
+        ])
+    };
+    let good = of(&receipt);
+    assert_eq!(good.status.code(), Some(0));
+    assert!(
+        text(&good).contains("Entry 1 of the log `room.example/log` is a `deposit` of the item")
+    );
+    assert!(text(&good).contains("The witness `w1` confirms that log."));
+
+    let folder = tempfile::tempdir().unwrap();
+    let changed = folder.path().join("changed.receipt");
+    let spoilt = fs::read_to_string(&receipt)
+        .unwrap()
+        .replacen("index 1\n", "index 2\n", 1);
+    fs::write(&changed, spoilt).unwrap();
+    let bad = of(&changed);
+    assert_eq!(bad.status.code(), Some(3));
+    assert!(text(&bad).starts_with("NOT VERIFIED\n\nThe receipt does not hold: "));
+}
+
+#[test]
+fn trust_json_beside_the_policy_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy");
+    fs::copy(vector("trust.policy"), &policy).unwrap();
+    let bundle = vector("valid.zip");
+    let check = || run(&[&bundle, Path::new("--trust"), &policy]).status.code();
+    assert_eq!(check(), Some(0));
+    let key = fs::read_to_string(&policy).unwrap();
+    let key = key.split_whitespace().nth(1).unwrap();
+    let write = |to: &str| {
+        let text = format!(
+            r#"{{"v":1,"log_keys":[{{"vkey":"{key}","from":1,"to":{to}}}],"bundle_keys":[],"time_authorities":[]}}"#
+        );
+        fs::write(folder.path().join("trust.json"), text).unwrap();
+    };
+    write("7");
+    assert_eq!(check(), Some(0));
+    write("6");
+    assert_eq!(check(), Some(3));
+    fs::write(folder.path().join("trust.json"), "{").unwrap();
+    assert_eq!(check(), Some(1));
+}
