@@ -1,14 +1,23 @@
 //! Where things happen. Knows no HTTP.
 
+pub mod bundles;
 pub mod cases;
 pub mod context;
+pub mod custody;
 pub mod deciding;
+pub mod disclosing;
+pub mod disclosures;
 pub mod entering;
 pub mod error;
+pub mod evidence;
 pub mod found;
+pub mod objects;
 pub mod open;
+pub mod proofs;
 pub mod publisher;
 pub mod text;
+pub mod uploads;
+pub mod views;
 pub mod writer;
 
 pub use context::Room;

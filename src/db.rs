@@ -7,6 +7,7 @@
 
 pub mod bound;
 pub mod cases;
+pub mod custody;
 pub mod decide;
 pub mod dialect;
 pub mod disclosures;
@@ -21,7 +22,9 @@ pub mod policies;
 pub mod pool;
 pub mod rows;
 pub mod schema;
+pub mod uploads;
 pub mod value;
+pub mod views;
 
 pub use dialect::AnyConnection as Connection;
 pub use pool::{Pool, Pooled};

@@ -214,6 +214,12 @@ impl ScopeKeys {
         )
     }
 
+    /// Wraps a key that was made before.
+    pub fn wrap(&self, ambient: &Ambient, purpose: Purpose, owner: Id, key: &[u8; 32]) -> Wrapped {
+        let parent = (self.key.as_bytes(), self.id);
+        wrapped(ambient, parent, purpose, (self.scope, owner), key)
+    }
+
     /// Unwraps a key that the scope key wraps.
     ///
     /// # Errors
@@ -232,18 +238,33 @@ fn make(
     owner: Id,
 ) -> (Zeroizing<[u8; 32]>, Wrapped) {
     let child = Zeroizing::new(ambient.bytes());
+    let wrapped = wrapped(
+        ambient,
+        (parent, parent_id),
+        purpose,
+        (scope, owner),
+        &child,
+    );
+    (child, wrapped)
+}
+
+fn wrapped(
+    ambient: &Ambient,
+    (parent, parent_id): (&[u8; 32], KeyId),
+    purpose: Purpose,
+    (scope, owner): (ScopeId, Id),
+    child: &[u8; 32],
+) -> Wrapped {
     let id = KeyId::from_bytes(ambient.bytes());
     let salt = Salt::from_bytes(ambient.bytes());
-    let bytes = wrap::wrap(parent, &parent_id, &id, purpose, &salt, &child).to_vec();
-    let wrapped = Wrapped {
+    Wrapped {
         id,
         parent: parent_id,
         purpose,
         scope,
         owner,
-        bytes,
-    };
-    (child, wrapped)
+        bytes: wrap::wrap(parent, &parent_id, &id, purpose, &salt, child).to_vec(),
+    }
 }
 
 fn unwrap(

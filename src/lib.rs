@@ -6,8 +6,11 @@
 
 pub mod ambient;
 pub mod app;
+pub mod config;
 pub mod content;
 pub mod db;
+pub mod jobs;
 pub mod keyring;
 pub mod policy;
 pub mod store;
+pub mod telemetry;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use custos_core::checkpoint::{NoteSigner, VerifierKey};
 use tokio::sync::watch;
 
-use super::{error::Error, publisher::Publisher, writer::Writer};
+use super::{error::Error, publisher::Publisher, views::Deliveries, writer::Writer};
 use crate::{
     ambient::Ambient,
     db::{Connection, Pool},
@@ -47,6 +47,8 @@ pub struct Room {
     pub bundle_signer: Arc<NoteSigner>,
     /// Size of the newest published checkpoint.
     pub published: watch::Receiver<u64>,
+    /// What views have delivered.
+    pub deliveries: Arc<Deliveries>,
     /// Publishes what was committed.
     pub publisher: Arc<Publisher>,
 }

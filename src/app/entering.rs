@@ -203,6 +203,14 @@ impl<'a> Tx<'a> {
         keys::scope(self.connection, &self.core.keyring, scope)
     }
 
+    /// The number that the next item of a scope gets.
+    ///
+    /// # Errors
+    /// The register can't be read.
+    pub fn next_item(&mut self, scope: ScopeId) -> Result<u64, DbError> {
+        Ok(self.next(Chain::Items(scope))?.nth)
+    }
+
     /// What was entered in this transaction so far.
     pub fn entered(&self) -> &[Entered] {
         &self.entered

@@ -23,14 +23,12 @@ pub enum Error {
     #[error("{0}; nothing was changed")]
     Conflict(String),
     /// The bytes ended before, or went on after, the length that was announced.
-    #[error(
-        "the upload is incomplete: {received} of {expected} bytes came; nothing was kept, send it again"
-    )]
+    #[error("the upload is incomplete: {received} bytes came{}; nothing was kept, send it again", of_expected(*.expected))]
     Incomplete {
         /// Bytes that came.
         received: u64,
-        /// Bytes that were announced.
-        expected: u64,
+        /// Bytes that were announced, if that is known.
+        expected: Option<u64>,
     },
     /// More than may be sent.
     #[error("{0}; nothing was kept")]
@@ -59,6 +57,11 @@ pub enum Error {
         "what is stored is not what the custody log says, so it is not given out; an auditor must look at it"
     )]
     Damaged(#[source] DbError),
+}
+
+/// ` of N`, where N is known.
+fn of_expected(expected: Option<u64>) -> String {
+    expected.map_or_else(String::new, |expected| format!(" of {expected}"))
 }
 
 impl Error {

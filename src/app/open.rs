@@ -111,6 +111,7 @@ pub async fn open(places: &Places, store: Store, ambient: Ambient) -> Result<Roo
         log_key: Arc::new(log_key),
         bundle_signer: Arc::new(bundle_signer),
         published,
+        deliveries: Arc::default(),
         publisher: Arc::new(publisher),
     })
 }

@@ -39,18 +39,19 @@ pub fn prepare(connection: &mut AnyConnection) -> Result<(), DbError> {
     check_version(sqlite)?;
     sqlite.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};"))?;
     for (pragma, set, read) in PRAGMAS {
+        // Setting the journal mode asks for a lock that a connection which is just closing
+        // may hold, and does not wait for it; so it is set only where it is not yet.
+        if pragma == "journal_mode" && setting(sqlite, pragma)? == read {
+            continue;
+        }
         sqlite.batch_execute(&format!("PRAGMA {pragma} = {set};"))?;
-        // The table-valued form names its column after the pragma.
-        let got: Setting = sql_query(format!(
-            "SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}"
-        ))
-        .get_result(sqlite)?;
+        let got = setting(sqlite, pragma)?;
         // A database in memory keeps no write-ahead log; only tests use one.
-        if got.value != read && !(pragma == "journal_mode" && got.value == "memory") {
+        if got != read && !(pragma == "journal_mode" && got == "memory") {
             return Err(DbError::Setting {
                 name: pragma,
                 wanted: set,
-                got: got.value,
+                got,
             });
         }
     }
@@ -128,6 +129,15 @@ pub fn connect(url: &str) -> Result<AnyConnection, DbError> {
 struct Setting {
     #[diesel(sql_type = Text)]
     value: String,
+}
+
+/// What a setting reads as; the table-valued form names its column after the pragma.
+fn setting(sqlite: &mut diesel::SqliteConnection, pragma: &str) -> Result<String, DbError> {
+    let got: Setting = sql_query(format!(
+        "SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}"
+    ))
+    .get_result(sqlite)?;
+    Ok(got.value)
 }
 
 fn check_version(sqlite: &mut diesel::SqliteConnection) -> Result<(), DbError> {

@@ -18,7 +18,7 @@ use crate::{
     ambient::Ambient,
     keyring::Keyring,
     policy::{
-        action::{ActionKind, Deposit, LiftRestriction, OpenView, ReadItem, Restrict},
+        action::{ActionKind, Deposit, Download, LiftRestriction, OpenView, ReadItem, Restrict},
         permit::Permit,
     },
 };
@@ -246,6 +246,18 @@ pub fn content(
     find_content(connection, keyring, permit.resource().id.into())
 }
 
+/// The same for a copy that is taken away.
+///
+/// # Errors
+/// [`DbError::Damaged`], or the key was destroyed.
+pub fn downloaded(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    permit: &Permit<Download>,
+) -> Result<Option<Content>, DbError> {
+    find_content(connection, keyring, permit.resource().id.into())
+}
+
 /// What is needed to read an item's content.
 pub struct Content {
     /// The item.
@@ -256,6 +268,18 @@ pub struct Content {
     pub salt_key: Zeroizing<[u8; 32]>,
     /// Commitments of its segments, 32 bytes each.
     pub heads: Vec<u8>,
+}
+
+/// Whether an item's row names this object; says nothing about which.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn names_object(connection: &mut Connection, object: ObjectId) -> Result<bool, DbError> {
+    let found: i64 = items::table
+        .filter(items::object_id.eq(object.as_bytes().to_vec()))
+        .count()
+        .get_result(connection)?;
+    Ok(found > 0)
 }
 
 /// Ids of a case's items in the order of their numbers; each is then filtered by policy.

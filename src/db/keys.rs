@@ -103,6 +103,21 @@ pub fn create(
     Ok(key)
 }
 
+/// Keeps a key that was made before its transaction, wrapped under a scope's key.
+///
+/// # Errors
+/// The row can't be written; `owner` has such a key already.
+pub fn keep(
+    connection: &mut Connection,
+    ambient: &Ambient,
+    scope: &ScopeKeys,
+    owner: Id,
+    purpose: Purpose,
+    key: &[u8; 32],
+) -> Result<(), DbError> {
+    insert(connection, &scope.wrap(ambient, purpose, owner, key))
+}
+
 /// A key of `owner` in a scope.
 ///
 /// # Errors

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     ambient::Ambient,
     keyring::Keyring,
-    policy::{Permit, action::ReadCase},
+    policy::{
+        action::{ReadCase, ReadHistory, ReadItem},
+        permit::Permit,
+    },
 };
 
 /// A human being.
@@ -160,6 +163,43 @@ pub fn name_on_case(
     keyring: &Keyring,
     room: ScopeId,
     _permit: &Permit<ReadCase>,
+    person: PersonId,
+) -> Result<String, DbError> {
+    name(connection, keyring, room, person)
+}
+
+/// The name of whoever deposited an item that may be read.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn depositor_name(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    _permit: &Permit<ReadItem>,
+    person: PersonId,
+) -> Result<String, DbError> {
+    name(connection, keyring, room, person)
+}
+
+/// The name of someone who acted, where the history may be read.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn actor_name(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    _permit: &Permit<ReadHistory>,
+    person: PersonId,
+) -> Result<String, DbError> {
+    name(connection, keyring, room, person)
+}
+
+fn name(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
     person: PersonId,
 ) -> Result<String, DbError> {
     find(connection, keyring, room, person)?

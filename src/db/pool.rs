@@ -58,7 +58,7 @@ impl Pool {
     /// Borrows a reader.
     ///
     /// # Errors
-    /// None became free within `WAIT_SECONDS`.
+    /// None became free within 10 seconds.
     pub fn get(&self) -> Result<Pooled, DbError> {
         self.pool
             .get()

@@ -1,0 +1,192 @@
+//! Bundles: one file with which a court checks an item's custody without this room.
+//!
+//! The entry `bundle` comes first and the bundle ends with it; when a checkpoint covers it,
+//! every other part follows from what is durable, so a bundle is written while it is sent and
+//! nothing of it is kept.
+
+mod assemble;
+mod send;
+
+use custos_core::{
+    event::{kind, slot},
+    ids::{ItemId, LeafIndex, ScopeId},
+};
+use serde_json::json;
+
+pub use send::BundleStream;
+
+use super::{
+    SignedIn,
+    cases::activity_scope,
+    context::Room,
+    custody::receives_whole,
+    deciding::Asking,
+    disclosing::Sight,
+    entering::{Purpose, Tx},
+    error::Error,
+    evidence::of_item,
+    text,
+    writer::{Command, Stop},
+};
+use crate::{
+    db::{
+        custody::{self, Opened},
+        decide::ItemFacts,
+        evidence::{self, Content},
+    },
+    policy::{
+        action::{Download, MakeBundle},
+        facts::{CaseRole, Purpose as PolicyPurpose, PurposeCode, Resource},
+        permit::Permit,
+    },
+};
+
+/// What a bundle shall hold besides the history.
+#[derive(Debug, Clone)]
+pub enum Wish {
+    /// No content.
+    History,
+    /// The whole item, for this purpose.
+    Content {
+        /// A code of the closed list.
+        purpose: String,
+        /// In the person's own words.
+        why: String,
+    },
+}
+
+/// Makes a bundle of an item's custody, ready to be sent.
+///
+/// # Errors
+/// Refused, which is told as not found where the person may not know of the item.
+pub async fn bundle(
+    room: &Room,
+    who: &SignedIn,
+    item: ItemId,
+    wish: Wish,
+) -> Result<BundleStream, Error> {
+    let purpose = match wish {
+        Wish::History => None,
+        Wish::Content { purpose, why } => {
+            let code = PurposeCode::of(&purpose)
+                .ok_or_else(|| Error::invalid("`purpose` is not in the list of purposes"))?;
+            Some((code, text::text("purpose", &why)?))
+        }
+    };
+    let command = Make {
+        who: *who,
+        item,
+        purpose,
+    };
+    let made = room.writer.submit(command).await?.output;
+    let newest = made.entries.last().ok_or(Error::NotFound)?.index;
+    let size = room.covered(newest.get()).await?;
+    send::prepare(room, made, size).await
+}
+
+/// What the transaction gives: everything that is opened for this reader.
+pub(super) struct Made {
+    /// The scope whose chain the bundle holds.
+    pub(super) scope: ScopeId,
+    /// The item.
+    pub(super) item: ItemId,
+    /// The chain up to the entry with which the bundle ends.
+    pub(super) entries: Vec<Opened>,
+    /// How much of them is shown.
+    pub(super) sight: Sight,
+    /// The newest control entry below that.
+    pub(super) control: (LeafIndex, Vec<u8>),
+    /// The item, if its content is in the bundle.
+    pub(super) content: Option<Content>,
+}
+
+struct Make {
+    who: SignedIn,
+    item: ItemId,
+    purpose: Option<(PurposeCode, String)>,
+}
+
+impl Command for Make {
+    type Output = Made;
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<Made, Stop> {
+        let mut asking = tx.asking(&self.who)?;
+        if let Some((code, why)) = &self.purpose {
+            asking.context = asking.context.with_purpose(PolicyPurpose::new(*code, why));
+        }
+        let facts = tx.item::<MakeBundle>(&asking, self.item)?;
+        let resource = Resource::Item(facts.item.clone());
+        let permit = tx.permit::<MakeBundle>(&asking, &resource)?;
+        let download = match self.purpose {
+            Some(_) => Some(tx.permit::<Download>(&asking, &resource)?),
+            None => None,
+        };
+        let mut draft = of_item(kind::BUNDLE, &facts, activity_scope(&asking, &facts.case))
+            .permitted(tx.acting(&asking, Some(facts.item.case)), &permit)
+            .detail(slot::DETAIL, json!({"content": download.is_some()}));
+        draft.purpose = self.purpose.map(|(code, text)| Purpose {
+            code: code.name().into(),
+            text,
+        });
+        if !ends_with_own_entry(&asking, &facts) {
+            draft.kind = "bundle_taken";
+        }
+        tx.enter(draft)?;
+        let whole = download.is_some() || receives_whole(tx, &asking, &resource);
+        let entries = chain(tx, &asking, &facts, &permit)?;
+        let newest = entries.last().ok_or(Error::NotFound)?.index;
+        let core = tx.core;
+        let content = match download {
+            Some(permit) => evidence::downloaded(tx.connection, &core.keyring, &permit)?,
+            None => None,
+        };
+        Ok(Made {
+            scope: facts.scope,
+            item: self.item,
+            entries,
+            sight: Sight::of(&asking, facts.item.case, whole),
+            control: custody::control_below(tx.connection, newest)?,
+            content,
+        })
+    }
+}
+
+/// Counsel takes the bundle that was made when the item was served: one made now would tell
+/// everyone who counts the scope that counsel asked.
+fn ends_with_own_entry(asking: &Asking, facts: &ItemFacts) -> bool {
+    activity_scope(asking, &facts.case) == facts.scope
+}
+
+/// The item's chain up to the entry with which this reader's bundle ends.
+fn chain(
+    tx: &mut Tx<'_>,
+    asking: &Asking,
+    facts: &ItemFacts,
+    permit: &Permit<MakeBundle>,
+) -> Result<Vec<Opened>, Stop> {
+    let core = tx.core;
+    let mut entries = custody::of_subject(
+        tx.connection,
+        (&core.keyring, &core.ambient),
+        permit,
+        facts.scope,
+        None,
+    )?;
+    if !ends_with_own_entry(asking, facts) {
+        let parties: Vec<String> = asking
+            .actor
+            .case_roles
+            .iter()
+            .filter(|role| role.case == facts.item.case && role.role == CaseRole::Defence)
+            .filter_map(|role| role.party.map(|party| party.to_string()))
+            .collect();
+        let served = entries.iter().rposition(|opened| {
+            opened.kind() == kind::BUNDLE
+                && opened.entry.values()[slot::DETAIL]["for"]
+                    .as_str()
+                    .is_some_and(|party| parties.iter().any(|own| own == party))
+        });
+        entries.truncate(served.map_or(0, |position| position + 1));
+    }
+    Ok(entries)
+}

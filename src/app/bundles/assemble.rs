@@ -1,0 +1,157 @@
+//! Which files a bundle holds, byte for byte, but for the item itself.
+
+use std::collections::BTreeMap;
+
+use custos_core::{
+    bundle::{About, BundleName, FileSum, Part, Place, Plan, PlannedFile, Subject},
+    checkpoint::NoteSigner,
+    content::{TreeKind, tree_key},
+    event::kind,
+    hash::Hash,
+    ids::LeafIndex,
+    json,
+    keys::SaltKey,
+    receipt::TlogProof,
+};
+use serde_json::{Value, json};
+
+use super::Made;
+use crate::{
+    app::{error::Error, proofs::Published},
+    db::evidence::Content,
+};
+
+/// How to check by hand; the text of `README.txt`.
+const README: &str = include_str!("readme.txt");
+
+/// A bundle whose every byte is decided.
+pub(super) struct Assembled {
+    /// Lengths and sums, with the signed list of files.
+    pub(super) plan: Plan,
+    /// The bytes of every file but `content/item`.
+    pub(super) files: BTreeMap<BundleName, Vec<u8>>,
+    /// The item, if it is in the bundle.
+    pub(super) content: Option<Content>,
+}
+
+/// Makes every part and the signed list of them. Blocks.
+///
+/// `first` is the published tree that first covered the adding entry, if it is older.
+pub(super) fn assemble(
+    made: Made,
+    published: &Published,
+    first: Option<&Published>,
+    signer: &NoteSigner,
+    origin: &str,
+) -> Result<Assembled, Error> {
+    let mut parts = Files::default();
+    for opened in &made.entries {
+        let disclosed = made.sight.disclose(opened)?;
+        let jcs = disclosed.to_jcs().map_err(|_| odd())?;
+        parts.add(Place::Entry(opened.index), jcs);
+        parts.add(Place::Proof(opened.index), proof(published, opened.index)?);
+    }
+    let (control, leaf) = &made.control;
+    parts.add(
+        Place::Control(*control),
+        leaf.get(1..).ok_or_else(odd)?.to_vec(),
+    );
+    parts.add(Place::Proof(*control), proof(published, *control)?);
+    let note = |published: &Published| published.checkpoint.as_bytes().to_vec();
+    parts.add(Place::Checkpoint(published.size()), note(published));
+    if let Some(first) = first {
+        let (old, new) = (first.size(), published.size());
+        parts.add(Place::Checkpoint(old), note(first));
+        let hashes = published.consistency(old)?;
+        parts.add(Place::Consistency { old, new }, jcs(&json!(hashes))?);
+    }
+    parts.add(Place::Readme, README.as_bytes().to_vec());
+    if let Some(content) = &made.content {
+        parts.content(content)?;
+    }
+    let withheld = if made.content.is_some() {
+        Vec::new()
+    } else {
+        vec![Part::Content]
+    };
+    let about = About {
+        origin: origin.into(),
+        subject: Subject {
+            kind: "item".into(),
+            id: made.item.id(),
+        },
+        scope: made.scope,
+        checkpoint: published.size(),
+        control: *control,
+        withheld,
+    };
+    let plan = Plan::new(about, &parts.planned, signer).map_err(|error| {
+        tracing::error!(%error, "a bundle can't be made");
+        odd()
+    })?;
+    Ok(Assembled {
+        plan,
+        files: parts.bytes,
+        content: made.content,
+    })
+}
+
+/// The index of the entry that added the item.
+pub(super) fn adding(made: &Made) -> Option<LeafIndex> {
+    let mut entries = made.entries.iter();
+    entries
+        .find(|opened| kind::adds_item(opened.kind()))
+        .map(|opened| opened.index)
+}
+
+#[derive(Default)]
+struct Files {
+    planned: Vec<PlannedFile>,
+    bytes: BTreeMap<BundleName, Vec<u8>>,
+}
+
+impl Files {
+    fn add(&mut self, place: Place, bytes: Vec<u8>) {
+        let name = place.name();
+        self.planned.push(PlannedFile::of(place, &bytes));
+        self.bytes.insert(name, bytes);
+    }
+
+    /// `content/item`, by what is known of it since its deposit, and the key of its tree.
+    fn content(&mut self, content: &Content) -> Result<(), Error> {
+        let told = &content.item.details;
+        let sha256: Hash = told.sha256.parse().map_err(|_| odd())?;
+        self.planned.push(PlannedFile {
+            place: Place::Item,
+            sum: FileSum {
+                length: told.size,
+                sha256,
+            },
+            crc32: told.crc32,
+        });
+        let salt_key = SaltKey::from_bytes(*content.salt_key);
+        let key = tree_key(&salt_key, TreeKind::Content, 0).map_err(|_| odd())?;
+        let tree = json!({
+            "kind": TreeKind::Content.number(),
+            "number": 0,
+            "tree_key": hex::encode(key.as_bytes()),
+        });
+        self.add(Place::Tree, jcs(&tree)?);
+        Ok(())
+    }
+}
+
+fn proof(published: &Published, index: LeafIndex) -> Result<Vec<u8>, Error> {
+    let hashes = published.inclusion(index)?;
+    TlogProof::new(index, hashes, None, published.checkpoint.clone())
+        .map(|proof| proof.to_bytes())
+        .map_err(|_| odd())
+}
+
+fn jcs(value: &Value) -> Result<Vec<u8>, Error> {
+    json::canonical(value).map_err(|_| odd())
+}
+
+fn odd() -> Error {
+    Error::CustodyUnavailable(None)
+}

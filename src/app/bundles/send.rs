@@ -1,0 +1,177 @@
+//! Sending a bundle: written front to back while it is read, the item decrypted on the way.
+
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use custos_core::{bundle::Place, hash::Hash, keys::DataKey, object::StoredObject};
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::{runtime::Handle, sync::mpsc};
+
+use super::{
+    Made,
+    assemble::{Assembled, adding, assemble},
+};
+use crate::{
+    app::{context::Room, error::Error, proofs::Published},
+    content::read::{ReadError, Reader},
+    db::{DbError, head},
+};
+
+/// Bytes that are handed on at once.
+const PIECE_BYTES: usize = 256 << 10;
+/// Pieces that wait to be sent.
+const PIECES_WAITING: usize = 8;
+
+/// A bundle, ready to be sent.
+pub struct BundleStream {
+    /// Length of the whole in bytes.
+    pub length: u64,
+    /// SHA-256 of its signed list of files, which names it.
+    pub fingerprint: Hash,
+    /// Its bytes. An error means that what was sent must be thrown away.
+    pub bytes: BoxStream<'static, io::Result<Bytes>>,
+}
+
+/// Makes all parts and begins to write.
+pub(super) async fn prepare(room: &Room, made: Made, size: u64) -> Result<BundleStream, Error> {
+    let published = Published::of_size(room, size).await?;
+    let first = match adding(&made) {
+        Some(index) => first_cover(room, index.get(), size).await?,
+        None => None,
+    };
+    let (signer, origin) = (room.bundle_signer.clone(), room.origin.clone());
+    let assembled = tokio::task::spawn_blocking(move || {
+        assemble(made, &published, first.as_ref(), &signer, &origin)
+    })
+    .await
+    .map_err(|_| Error::CustodyUnavailable(None))??;
+    let reader = reader(room, &assembled).await?;
+    let (length, fingerprint) = (assembled.plan.length(), assembled.plan.fingerprint());
+    let (sender, receiver) = mpsc::channel(PIECES_WAITING);
+    let handle = Handle::current();
+    tokio::task::spawn_blocking(move || write(&assembled, reader, &handle, &sender));
+    let bytes = stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|piece| (piece, receiver))
+    });
+    Ok(BundleStream {
+        length,
+        fingerprint,
+        bytes: bytes.boxed(),
+    })
+}
+
+/// The published tree that first covered an entry, if it is older than the newest.
+async fn first_cover(room: &Room, index: u64, newest: u64) -> Result<Option<Published>, Error> {
+    let first = room
+        .read(move |connection| Ok(head::published_after(connection, index)?))
+        .await?;
+    match first {
+        Some(size) if size < newest => Ok(Some(Published::of_size(room, size).await?)),
+        _ => Ok(None),
+    }
+}
+
+async fn reader(room: &Room, assembled: &Assembled) -> Result<Option<Reader>, Error> {
+    let Some(content) = &assembled.content else {
+        return Ok(None);
+    };
+    let damaged = |what| Error::from(DbError::damaged("items", content.item.id, what));
+    let stored = StoredObject::from_value(&content.item.details.stored)
+        .map_err(|_| damaged("what is stored of it is not described as it should be"))?;
+    let reader = Reader::open(
+        &room.store,
+        content.item.id,
+        DataKey::from_bytes(*content.data_key),
+        stored,
+        content.heads.as_chunks::<32>().0.to_vec(),
+    )
+    .await
+    .map_err(|_| damaged("its content is not what was deposited"))?;
+    Ok(Some(reader))
+}
+
+fn write(
+    assembled: &Assembled,
+    reader: Option<Reader>,
+    handle: &Handle,
+    sender: &mpsc::Sender<io::Result<Bytes>>,
+) {
+    let mut reader = reader;
+    let out = Pieces {
+        sender,
+        waiting: Vec::with_capacity(PIECE_BYTES),
+    };
+    let written = assembled.plan.write_to(out, |name| {
+        if *name == Place::Item.name() {
+            let reader = reader
+                .take()
+                .ok_or_else(|| io::Error::other("the item is not there"))?;
+            return Ok(Box::new(Pulled {
+                pieces: reader.whole(),
+                handle: handle.clone(),
+                rest: Bytes::new(),
+            }));
+        }
+        let bytes = assembled
+            .files
+            .get(name)
+            .ok_or_else(|| io::Error::other("a planned file is not there"))?;
+        Ok(Box::new(io::Cursor::new(bytes.clone())) as Box<dyn Read>)
+    });
+    let end = match written {
+        Ok(mut out) => out.flush(),
+        Err(error) => Err(io::Error::other(error)),
+    };
+    if let Err(error) = end {
+        tracing::warn!(%error, "a bundle was cut");
+        // The receiver may be gone, which is why it was cut.
+        drop(sender.blocking_send(Err(error)));
+    }
+}
+
+/// A writer that hands pieces to the sender.
+struct Pieces<'a> {
+    sender: &'a mpsc::Sender<io::Result<Bytes>>,
+    waiting: Vec<u8>,
+}
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() >= PIECE_BYTES {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let full = std::mem::replace(&mut self.waiting, Vec::with_capacity(PIECE_BYTES));
+        self.sender
+            .blocking_send(Ok(full.into()))
+            .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody takes the bundle"))
+    }
+}
+
+/// The item's plaintext as a reader that blocks.
+struct Pulled {
+    pieces: BoxStream<'static, Result<Bytes, ReadError>>,
+    handle: Handle,
+    rest: Bytes,
+}
+
+impl Read for Pulled {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            match self.handle.block_on(self.pieces.next()) {
+                None => return Ok(0),
+                Some(piece) => self.rest = piece.map_err(io::Error::other)?,
+            }
+        }
+        let length = into.len().min(self.rest.len());
+        into[..length].copy_from_slice(&self.rest.split_to(length));
+        Ok(length)
+    }
+}

@@ -1,0 +1,274 @@
+//! Items: what is known of them, and what narrows their use.
+
+use custos_core::{
+    event::slot,
+    ids::{CaseId, Id, ItemId, PersonId, ScopeId, Timestamp},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    SignedIn,
+    cases::{activity_scope, allowed, shown_states},
+    context::Room,
+    deciding::Asking,
+    entering::{Draft, Subject, Tx},
+    error::Error,
+    writer::{Command, Done, Stop},
+};
+use crate::{
+    db::{
+        bound,
+        decide::ItemFacts,
+        evidence::{self, ChangesState, StateRow},
+        people,
+    },
+    policy::{
+        Permit,
+        action::{
+            Download, LiftRestriction, MakeBundle, OpenView, ReadHistory, ReadItem, Restrict,
+            Serve, TakeReceipt,
+        },
+        facts::{ItemState, Purpose as PolicyPurpose, PurposeCode, Resource},
+    },
+};
+
+/// What the reader may do with an item, so that pages offer nothing that would be refused.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "one answer for each action")]
+pub struct MayOnItem {
+    /// View it in place, for a purpose.
+    pub view: bool,
+    /// Take a copy away, for a purpose.
+    pub download: bool,
+    /// Read its history.
+    pub history: bool,
+    /// Take its receipt.
+    pub receipt: bool,
+    /// Make a bundle.
+    pub bundle: bool,
+    /// Serve it to a party.
+    pub serve: bool,
+    /// Restrict it.
+    pub restrict: bool,
+    /// Lift its restriction.
+    pub lift_restriction: bool,
+}
+
+/// An item's metadata, as far as the reader may know it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ItemPage {
+    /// Its id.
+    pub id: ItemId,
+    /// The case.
+    pub case: CaseId,
+    /// Exhibit reference.
+    pub reference: String,
+    /// What it is.
+    pub description: String,
+    /// The original file name: text, `{"hex"}`, or null.
+    pub file_name: Value,
+    /// As the room found it.
+    pub media_type: String,
+    /// Bytes.
+    pub size: u64,
+    /// Fingerprint (SHA-256) of the whole, in hex.
+    pub sha256: String,
+    /// Declared hashes beside what was found.
+    pub declared: Value,
+    /// What was told of its origin.
+    pub provenance: Value,
+    /// Who deposited it.
+    pub depositor: PersonId,
+    /// Their name.
+    pub depositor_name: String,
+    /// When its last byte was received.
+    pub received_at: Timestamp,
+    /// Names of the states that hold.
+    pub states: Vec<String>,
+    /// What the reader may do.
+    pub may: MayOnItem,
+}
+
+/// Reads an item's metadata; one entry for the request.
+///
+/// # Errors
+/// Refused, which is told as not found where the person may not know of the item.
+pub async fn read_item(room: &Room, who: &SignedIn, item: ItemId) -> Result<ItemPage, Error> {
+    Ok(room.writer.submit(Read { who: *who, item }).await?.output)
+}
+
+/// Restricts an item: from now on those who need it least do not know of it.
+///
+/// # Errors
+/// Refused, or restricted already.
+pub async fn restrict(room: &Room, who: &SignedIn, item: ItemId) -> Result<Done<()>, Error> {
+    let command = SetRestriction {
+        who: *who,
+        item,
+        restrict: true,
+    };
+    room.writer.submit(command).await
+}
+
+/// Lifts an item's restriction.
+///
+/// # Errors
+/// Refused, or not restricted.
+pub async fn lift_restriction(
+    room: &Room,
+    who: &SignedIn,
+    item: ItemId,
+) -> Result<Done<()>, Error> {
+    let command = SetRestriction {
+        who: *who,
+        item,
+        restrict: false,
+    };
+    room.writer.submit(command).await
+}
+
+struct Read {
+    who: SignedIn,
+    item: ItemId,
+}
+
+impl Command for Read {
+    type Output = ItemPage;
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<ItemPage, Stop> {
+        let asking = tx.asking(&self.who)?;
+        let facts = tx.item::<ReadItem>(&asking, self.item)?;
+        let resource = Resource::Item(facts.item.clone());
+        let permit = tx.permit::<ReadItem>(&asking, &resource)?;
+        let draft = of_item("read", &facts, activity_scope(&asking, &facts.case))
+            .permitted(tx.acting(&asking, Some(facts.item.case)), &permit);
+        tx.enter(draft)?;
+        let core = tx.core;
+        let row = evidence::get(tx.connection, &core.keyring, &permit)?.ok_or(Error::NotFound)?;
+        let depositor_name = people::depositor_name(
+            tx.connection,
+            &core.keyring,
+            tx.room(),
+            &permit,
+            row.details.depositor,
+        )?;
+        let told = row.details;
+        Ok(ItemPage {
+            id: row.id,
+            case: row.case_id,
+            reference: told.reference,
+            description: told.description,
+            file_name: told.file_name,
+            media_type: told.media_type,
+            size: told.size,
+            sha256: told.sha256,
+            declared: told.declared,
+            provenance: told.provenance,
+            depositor: told.depositor,
+            depositor_name,
+            received_at: told.received_at,
+            states: shown_states(&asking, &facts.item),
+            may: may(tx, asking, &resource),
+        })
+    }
+}
+
+/// What would be permitted; a purpose that is asked for later is taken as given.
+fn may(tx: &Tx<'_>, mut asking: Asking, resource: &Resource) -> MayOnItem {
+    let given = "a purpose will be asked for";
+    asking.context = asking
+        .context
+        .with_purpose(PolicyPurpose::new(PurposeCode::Investigation, given));
+    let asking = &asking;
+    let restricted = matches!(
+        resource,
+        Resource::Item(item) if item.states.contains(&ItemState::Restricted)
+    );
+    MayOnItem {
+        view: allowed::<OpenView>(tx, asking, resource).is_some(),
+        download: allowed::<Download>(tx, asking, resource).is_some(),
+        history: allowed::<ReadHistory>(tx, asking, resource).is_some(),
+        receipt: allowed::<TakeReceipt>(tx, asking, resource).is_some(),
+        bundle: allowed::<MakeBundle>(tx, asking, resource).is_some(),
+        serve: allowed::<Serve>(tx, asking, resource).is_some(),
+        restrict: !restricted && allowed::<Restrict>(tx, asking, resource).is_some(),
+        lift_restriction: restricted && allowed::<LiftRestriction>(tx, asking, resource).is_some(),
+    }
+}
+
+struct SetRestriction {
+    who: SignedIn,
+    item: ItemId,
+    restrict: bool,
+}
+
+impl Command for SetRestriction {
+    type Output = ();
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+        let asking = tx.asking(&self.who)?;
+        if self.restrict {
+            let facts = tx.item::<Restrict>(&asking, self.item)?;
+            let permit = tx.permit::<Restrict>(&asking, &Resource::Item(facts.item.clone()))?;
+            set_state(tx, &asking, &facts, &permit, true)
+        } else {
+            let facts = tx.item::<LiftRestriction>(&asking, self.item)?;
+            let permit =
+                tx.permit::<LiftRestriction>(&asking, &Resource::Item(facts.item.clone()))?;
+            set_state(tx, &asking, &facts, &permit, false)
+        }
+    }
+}
+
+fn set_state<A: ChangesState>(
+    tx: &mut Tx<'_>,
+    asking: &Asking,
+    facts: &ItemFacts,
+    permit: &Permit<A>,
+    restrict: bool,
+) -> Result<(), Stop> {
+    let mut states = facts.item.states.clone();
+    let changed = if restrict {
+        states.insert(ItemState::Restricted)
+    } else {
+        states.remove(&ItemState::Restricted)
+    };
+    if !changed {
+        let already = if restrict {
+            "is restricted already"
+        } else {
+            "is not restricted"
+        };
+        return Err(Error::Conflict(format!("the item {already}")).into());
+    }
+    let mut names: Vec<&str> = states.iter().map(|state| state.name()).collect();
+    names.sort_unstable();
+    let row = StateRow {
+        id: facts.item.id,
+        rev: facts.state_rev + 1,
+        state: names.join(","),
+    };
+    let binding = bound::bind(&row, &tx.core.ambient);
+    let kind = if restrict {
+        "restrict"
+    } else {
+        "lift_restriction"
+    };
+    let draft = of_item(kind, facts, facts.scope)
+        .permitted(tx.acting(asking, Some(facts.item.case)), permit)
+        .detail(slot::DETAIL, json!({"states": names}))
+        .writes(binding.slot.clone());
+    let entered = tx.enter(draft)?;
+    evidence::set_state(tx.connection, permit, &row, &binding, entered.c.as_bytes())?;
+    Ok(())
+}
+
+/// A draft about an item, in the scope of whoever acts on it.
+pub(super) fn of_item(kind: &'static str, facts: &ItemFacts, scope: ScopeId) -> Draft {
+    let subject = Subject {
+        noun: "item",
+        id: Id::from(facts.item.id),
+    };
+    Draft::new(kind, scope, subject).case(facts.item.case)
+}

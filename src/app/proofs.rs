@@ -1,0 +1,99 @@
+//! Proofs from the published tiles.
+
+use custos_core::{
+    checkpoint::SignedCheckpoint,
+    hash::Hash,
+    ids::LeafIndex,
+    merkle::{self, TileSource},
+    tile::{Level, TilePath, parse_hash_tile},
+};
+use tokio::runtime::Handle;
+
+use super::{context::Room, error::Error};
+use crate::{
+    db::{DbError, head},
+    store::Store,
+};
+
+/// The published tree of one size. Its proofs are made on a thread that may block.
+pub struct Published {
+    /// The checkpoint, as a signed note.
+    pub checkpoint: SignedCheckpoint,
+    tiles: Tiles,
+}
+
+impl Published {
+    /// The published tree of exactly this size.
+    ///
+    /// # Errors
+    /// Nothing of this size was published.
+    pub async fn of_size(room: &Room, size: u64) -> Result<Self, Error> {
+        let note = room
+            .read(move |connection| head::checkpoint(connection, size)?.ok_or(Error::NotFound))
+            .await?;
+        let checkpoint = SignedCheckpoint::parse(&note)
+            .map_err(|_| DbError::damaged("checkpoints", size, "it is no signed checkpoint"))?;
+        Ok(Self {
+            checkpoint,
+            tiles: Tiles {
+                store: room.store.clone(),
+                handle: Handle::current(),
+            },
+        })
+    }
+
+    /// Leaves of the tree.
+    pub fn size(&self) -> u64 {
+        self.checkpoint.checkpoint().size()
+    }
+
+    /// The hashes that prove the leaf at `index`. Blocks.
+    ///
+    /// # Errors
+    /// A tile is missing or of another form.
+    pub fn inclusion(&self, index: LeafIndex) -> Result<Vec<Hash>, Error> {
+        merkle::prove_inclusion(self.size(), index, &self.tiles)
+            .map_err(|error| damaged(&error.to_string()))
+    }
+
+    /// The hashes that prove that this tree continues the one of `old` leaves. Blocks.
+    ///
+    /// # Errors
+    /// A tile is missing or of another form.
+    pub fn consistency(&self, old: u64) -> Result<Vec<Hash>, Error> {
+        merkle::prove_consistency(old, self.size(), &self.tiles)
+            .map_err(|error| damaged(&error.to_string()))
+    }
+}
+
+struct Tiles {
+    store: Store,
+    handle: Handle,
+}
+
+impl TileSource for Tiles {
+    type Error = Error;
+
+    fn tile(&self, level: u8, index: u64, width: u16) -> Result<Vec<Hash>, Error> {
+        let path = TilePath::new(Level::Hashes(level), index, width)
+            .map_err(|_| damaged("no such tile"))?;
+        let bytes = self
+            .handle
+            .block_on(self.store.get_public(&path.to_string()))?;
+        parse_hash_tile(&bytes, width).map_err(|_| damaged("a tile is not of its form"))
+    }
+}
+
+fn damaged(what: &str) -> Error {
+    tracing::error!(
+        alarm = "damaged_tile",
+        what,
+        "a proof can't be made of the published tiles"
+    );
+    DbError::damaged(
+        "tiles",
+        what,
+        "a proof can't be made of the published tiles",
+    )
+    .into()
+}

@@ -1,0 +1,174 @@
+//! What is told of an item before its bytes: parsed once, at the edge.
+
+use std::collections::BTreeMap;
+
+use custos_core::ids::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{error::Error, text},
+    content::declared::{Algorithm, Fingerprint},
+    db::uploads::UploadDetails,
+};
+
+/// Longest original file name, in bytes.
+pub const MAX_FILE_NAME_BYTES: usize = 4_096;
+/// Most hashes that are declared with one item.
+const MAX_DECLARED: usize = 8;
+
+/// A file name as it was given: text, or bytes that are not UTF-8 as `{"hex"}`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum FileName {
+    /// UTF-8.
+    Text(String),
+    /// Bytes that are not UTF-8.
+    Bytes(HexName),
+}
+
+/// Bytes of a file name that are not UTF-8, in hex.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct HexName {
+    /// Lower-case hex.
+    pub hex: String,
+}
+
+/// A hash that was taken before the deposit.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredHash {
+    /// `md5`, `sha1`, `sha256`, `sha512`.
+    pub algorithm: String,
+    /// Hex.
+    pub value: String,
+}
+
+/// What is told of an item before its bytes are sent.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewItem {
+    /// Exhibit reference: initials and number, `JS/1`.
+    pub reference: String,
+    /// What it is, in a sentence.
+    pub description: String,
+    /// The original file name.
+    pub file_name: Option<FileName>,
+    /// Hashes taken before.
+    pub declared: Vec<DeclaredHash>,
+    /// When it was obtained, in microseconds since 1970 UTC.
+    pub captured_at: Option<Timestamp>,
+    /// Offset of the clock by which that was noted, in minutes east of UTC.
+    pub captured_offset_minutes: Option<i16>,
+    /// Where it was obtained.
+    pub place: String,
+    /// Under which authority.
+    pub authority: String,
+    /// From whom or what: a pseudonym, where a person must be protected.
+    pub source: String,
+    /// Device: type, make, model, serial and other numbers.
+    pub device: String,
+    /// Acquisition tool and version.
+    pub tool: String,
+    /// `normal` (or empty) or `restricted`.
+    pub sensitivity: String,
+}
+
+pub(super) fn details(new: NewItem) -> Result<UploadDetails, Error> {
+    let restricted = match new.sensitivity.as_str() {
+        "" | "normal" => false,
+        "restricted" => true,
+        _ => {
+            return Err(Error::invalid(
+                "`sensitivity` is neither `normal` nor `restricted`",
+            ));
+        }
+    };
+    if new.declared.len() > MAX_DECLARED {
+        return Err(Error::invalid(format!(
+            "more than {MAX_DECLARED} hashes are declared"
+        )));
+    }
+    let declared: Vec<(String, String)> = new
+        .declared
+        .into_iter()
+        .map(|hash| (hash.algorithm, hash.value))
+        .collect();
+    let fingerprints = parse_declared(&declared)?;
+    if new
+        .captured_offset_minutes
+        .is_some_and(|minutes| minutes.unsigned_abs() > 14 * 60)
+    {
+        return Err(Error::invalid(
+            "`captured_offset_minutes` is more than 14 hours",
+        ));
+    }
+    Ok(UploadDetails {
+        reference: text::line("reference", &new.reference)?,
+        description: text::text("description", &new.description)?,
+        file_name: file_name(new.file_name)?,
+        declared: fingerprints
+            .iter()
+            .map(|print| (print.algorithm().as_str().to_string(), print.to_string()))
+            .collect(),
+        provenance: json!({
+            "captured_at": new.captured_at,
+            "captured_offset_minutes": new.captured_offset_minutes,
+            "place": text::optional_line("place", &new.place)?,
+            "authority": text::optional_line("authority", &new.authority)?,
+            "source": text::optional_line("source", &new.source)?,
+            "device": text::optional_line("device", &new.device)?,
+            "tool": text::optional_line("tool", &new.tool)?,
+        }),
+        restricted,
+    })
+}
+
+/// A file name is data: kept exactly, never a path, never a header.
+fn file_name(given: Option<FileName>) -> Result<Value, Error> {
+    let too_long = || {
+        Error::invalid(format!(
+            "`file_name` is longer than {MAX_FILE_NAME_BYTES} bytes"
+        ))
+    };
+    match given {
+        None => Ok(Value::Null),
+        Some(FileName::Text(name)) if name.len() > MAX_FILE_NAME_BYTES => Err(too_long()),
+        Some(FileName::Text(name)) => Ok(json!(name)),
+        Some(FileName::Bytes(HexName { hex: text })) => {
+            if text.len() > 2 * MAX_FILE_NAME_BYTES {
+                return Err(too_long());
+            }
+            let bytes =
+                hex::decode(&text).map_err(|_| Error::invalid("`file_name.hex` is not hex"))?;
+            if hex::encode(&bytes) != text || String::from_utf8(bytes).is_ok() {
+                return Err(Error::invalid(
+                    "`file_name.hex` is only for names that are not UTF-8, in lower case",
+                ));
+            }
+            Ok(json!({"hex": text}))
+        }
+    }
+}
+
+pub(super) fn parse_declared(declared: &[(String, String)]) -> Result<Vec<Fingerprint>, Error> {
+    let mut found = BTreeMap::new();
+    for (algorithm, value) in declared {
+        let known = Algorithm::ALL
+            .into_iter()
+            .find(|known| known.as_str() == algorithm)
+            .ok_or_else(|| {
+                Error::invalid("a declared hash is none of `md5`, `sha1`, `sha256`, `sha512`")
+            })?;
+        let print = Fingerprint::parse(known, value).map_err(|_| {
+            Error::invalid(format!(
+                "the declared `{algorithm}` is not a hash of that kind in hex"
+            ))
+        })?;
+        if found.insert(algorithm.clone(), print).is_some() {
+            return Err(Error::invalid(format!("`{algorithm}` is declared twice")));
+        }
+    }
+    Ok(found.into_values().collect())
+}

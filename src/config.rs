@@ -1,0 +1,138 @@
+//! Settings: built-in values, then one TOML file, then `CUSTOS_` variables.
+
+use std::path::PathBuf;
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+/// All settings of one room.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder of the register, the objects and the public log.
+    pub data: PathBuf,
+    /// Folder of the root key file; better on another disk than the data.
+    pub keys: PathBuf,
+    /// How the room is reached.
+    pub http: Http,
+    /// The program's own log.
+    pub log: Telemetry,
+}
+
+/// How the room is reached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// The address to listen on.
+    pub address: std::net::IpAddr,
+    /// The port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// The origin of the room's pages, as a browser names it: `http://localhost:8000`.
+    pub origin: String,
+    /// The second origin, from which alone deposited content comes.
+    pub content_origin: String,
+}
+
+/// The program's own log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// `error`, `warn`, `info`, `debug`, `trace`.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs, an object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: "data".into(),
+            keys: "keys/local".into(),
+            http: Http::default(),
+            log: Telemetry::default(),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
+            port: 8000,
+            origin: "http://localhost:8000".into(),
+            content_origin: "http://content.localhost:8000".into(),
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            level: "info".into(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+/// Why the settings can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings can't be used: {0}")]
+pub struct ConfigError(String);
+
+impl Config {
+    /// Reads the settings: `file` (or `custos.toml`, if there is one), then variables like
+    /// `CUSTOS_DATA` and `CUSTOS_HTTP__PORT`.
+    ///
+    /// # Errors
+    /// A file that is named but not there, an unknown setting, a value of the wrong type.
+    pub fn read(file: Option<&std::path::Path>) -> Result<Self, ConfigError> {
+        if let Some(file) = file
+            && !file.is_file()
+        {
+            return Err(ConfigError(format!("`{}` is not there", file.display())));
+        }
+        let toml = file.unwrap_or_else(|| std::path::Path::new("custos.toml"));
+        Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file(toml))
+            .merge(Env::prefixed("CUSTOS_").filter(is_setting).split("__"))
+            .extract()
+            .map_err(|error| ConfigError(error.to_string()))
+    }
+
+    /// The folder of the register, made if it is missing.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn make_data(&self) -> std::io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.data)
+    }
+
+    /// The register's database file.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("register.db")
+    }
+}
+
+/// Other variables of that prefix are for tests and for the log's filter.
+fn is_setting(name: &figment::value::UncasedStr) -> bool {
+    let name = name.as_str().to_ascii_lowercase();
+    name == "data" || name == "keys" || name.starts_with("http__") || name.starts_with("log__")
+}

@@ -1,0 +1,5 @@
+//! What the room does by itself, a file a job.
+
+pub mod expire;
+pub mod publish;
+pub mod sweep;

@@ -1,0 +1,37 @@
+//! Publishes once a second while entries are pending.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, warn};
+
+use crate::app::{Error, Room};
+
+/// How often the room looks for entries to publish.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Runs until the writer stops, which means that the process must stop too.
+///
+/// A failure is told and tried again at the next turn: what is pending stays pending, and no
+/// receipt is promised for it before it is published.
+pub async fn run(room: &Room) {
+    let mut committed = room.writer.committed();
+    let mut turns = interval(EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        // At most once a second, and not at all while nothing is pending.
+        turns.tick().await;
+        let published = *room.published.borrow();
+        if committed.wait_for(|size| *size > published).await.is_err() {
+            error!("the writer has stopped; the room stops too");
+            return;
+        }
+        match room.publisher.publish().await {
+            Ok(_) => {}
+            Err(error @ Error::Damaged(_)) => {
+                error!(alarm = "log_damaged", error = %error, cause = ?error, "nothing was signed");
+            }
+            Err(error) => warn!(error = %error, cause = ?error, "could not publish yet"),
+        }
+    }
+}
