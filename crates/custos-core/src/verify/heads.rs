@@ -1,7 +1,7 @@
 //! Steps `checkpoint`, `witness` and `consistency`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{Read, Seek},
 };
 
@@ -171,12 +171,17 @@ fn check_continuity<R: Read + Seek>(
     all: &BTreeMap<u64, Head>,
 ) -> Result<BTreeMap<(u64, u64), Vec<Hash>>, VerifyError> {
     const STEP: Step = Step::Consistency;
-    let sizes: Vec<(u64, Hash)> = all.iter().map(|(size, head)| (*size, head.root)).collect();
-    for pair in sizes.windows(2) {
-        let [(old, old_root), (new, new_root)] = [pair[0], pair[1]];
-        let proof = read_proof(opened, old, new)?;
-        check_consistency(&proof, old, &old_root, new, &new_root)
-            .map_err(|error| fail_in(STEP, Place::Consistency { old, new }.name(), error))?;
+    let mut neighbours = BTreeSet::new();
+    for ((old, before), (new, after)) in all.iter().zip(all.iter().skip(1)) {
+        let proof = read_proof(opened, *old, *new)?;
+        check_consistency(&proof, *old, &before.root, *new, &after.root).map_err(|error| {
+            let place = Place::Consistency {
+                old: *old,
+                new: *new,
+            };
+            fail_in(STEP, place, error)
+        })?;
+        neighbours.insert((*old, *new));
     }
     let others: Vec<(u64, u64)> = opened
         .places
@@ -185,11 +190,7 @@ fn check_continuity<R: Read + Seek>(
             Place::Consistency { old, new } => Some((old, new)),
             _ => None,
         })
-        .filter(|(old, new)| {
-            !sizes
-                .windows(2)
-                .any(|pair| (pair[0].0, pair[1].0) == (*old, *new))
-        })
+        .filter(|sizes| !neighbours.contains(sizes))
         .collect();
     let mut joints = BTreeMap::new();
     for (old, new) in others {

@@ -1,6 +1,6 @@
 //! What valid bundles show.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use custos_core::{
     bundle::{About, BundleName, Plan, PlannedFile},
@@ -105,13 +105,13 @@ fn a_plan_makes_the_same_bytes() {
     let plan = Plan::new(about.clone(), &files, &room.bundle_key).expect("a good plan");
     let open = |name: &BundleName| {
         let bytes = draft.files[name.as_str()].clone();
-        Ok(Box::new(Cursor::new(bytes)) as Box<dyn std::io::Read>)
+        Ok(Box::new(Cursor::new(bytes)) as Box<dyn Read>)
     };
     let written = plan.write_to(Vec::new(), open).expect("into memory");
     assert_eq!(written.len() as u64, plan.length());
     assert_eq!(written, draft.seal(&room));
 
-    let changed = |_: &BundleName| Ok(Box::new(Cursor::new(b"x")) as Box<dyn std::io::Read>);
+    let changed = |_: &BundleName| Ok(Box::new(Cursor::new(b"x")) as Box<dyn Read>);
     assert!(plan.write_to(Vec::new(), changed).is_err());
     let twice = [files.as_slice(), &files[..1]].concat();
     assert!(Plan::new(about.clone(), &twice, &room.bundle_key).is_err());
@@ -217,4 +217,31 @@ fn bundle_keys_named_outside_decide() {
     assert_eq!(step(&bytes, &only, &[]), Some("key".into()));
     let resealed = samples::whole(&room).seal_by(&other);
     assert_eq!(step(&resealed, &only, &[]), None);
+}
+
+/// A reader that gives one byte at a time.
+struct Slow<R>(R);
+
+impl<R: Read> Read for Slow<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let end = into.len().min(1);
+        self.0.read(&mut into[..end])
+    }
+}
+
+impl<R: Seek> Seek for Slow<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+#[test]
+fn slow_readers_and_slow_clocks_change_little() {
+    let room = samples::room();
+    let bytes = samples::whole(&room).seal(&room);
+    let then = Timestamp::from_micros(0).expect("in range");
+    let slow = Slow(Cursor::new(&bytes));
+    let found = verify(slow, &room.trust(), &[], then, &mut |_| {}).expect("verified");
+    assert!(found.in_the_future);
+    assert!(found.not_proven().iter().any(|line| line.contains("clock")));
 }
