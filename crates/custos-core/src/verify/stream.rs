@@ -15,6 +15,8 @@ use crate::{
 
 /// Bytes of one buffer.
 const BUFFER_BYTES: usize = 1 << 20;
+/// Most bytes of the one buffer for a small file.
+const SMALL_BUFFER_BYTES: usize = 64 << 10;
 /// Buffers on their way between the two threads.
 const BUFFERS: usize = 6;
 
@@ -42,7 +44,7 @@ pub(super) fn sums(
 ) -> io::Result<Sums> {
     let mut leaves = key.map(ContentHasher::new);
     let (length, whole) = if announced < BUFFER_BYTES as u64 {
-        alone(source, leaves.as_mut(), progress)?
+        alone(source, announced, leaves.as_mut(), progress)?
     } else {
         overlapped(source, leaves.as_mut(), progress)?
     };
@@ -70,11 +72,13 @@ impl Whole {
 /// Small files: a thread would cost more than it saves.
 fn alone(
     source: &mut dyn Read,
+    announced: u64,
     mut leaves: Option<&mut ContentHasher>,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<(u64, Whole)> {
     let (mut length, mut whole) = (0, Whole::default());
-    let mut buffer = vec![0; BUFFER_BYTES / 16];
+    let fits = usize::try_from(announced).unwrap_or(SMALL_BUFFER_BYTES);
+    let mut buffer = vec![0; fits.clamp(1, SMALL_BUFFER_BYTES)];
     loop {
         let got = fill(source, &mut buffer)?;
         if got == 0 {
