@@ -1,5 +1,10 @@
 //! The only place that knows which database this is.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use diesel::{
     Connection as _, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query,
     sql_types::Text,
@@ -20,6 +25,9 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 /// How long a reader waits for the writer's lock, in milliseconds.
 const BUSY_TIMEOUT_MS: u32 = 10_000;
 
+/// Pause before a database that is just being closed is tried again.
+const CLOSING_PAUSE: Duration = Duration::from_millis(20);
+
 /// What every connection must be set to before it is used, and reads back as.
 const PRAGMAS: [(&str, &str, &str); 5] = [
     ("journal_mode", "WAL", "wal"),
@@ -31,10 +39,34 @@ const PRAGMAS: [(&str, &str, &str); 5] = [
 
 /// Sets a new connection up and reads every setting back.
 ///
+/// The last connection to a database holds it for a moment while it closes, and SQLite then
+/// answers a new one "locked" without waiting; so this tries again for as long as a reader
+/// would wait for the writer.
+///
 /// # Errors
 /// [`DbError::Setting`] names what the database does not keep; [`DbError::Version`] a library
 /// that is too old.
 pub fn prepare(connection: &mut AnyConnection) -> Result<(), DbError> {
+    let give_up = Instant::now() + Duration::from_millis(BUSY_TIMEOUT_MS.into());
+    loop {
+        match settle(connection) {
+            Err(DbError::Query(error)) if is_locked(&error) && Instant::now() < give_up => {
+                thread::sleep(CLOSING_PAUSE);
+            }
+            settled => return settled,
+        }
+    }
+}
+
+fn is_locked(error: &diesel::result::Error) -> bool {
+    matches!(
+        error,
+        diesel::result::Error::DatabaseError(_, information)
+            if information.message().contains("database is locked")
+    )
+}
+
+fn settle(connection: &mut AnyConnection) -> Result<(), DbError> {
     let AnyConnection::Sqlite(sqlite) = connection;
     check_version(sqlite)?;
     sqlite.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};"))?;
