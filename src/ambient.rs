@@ -80,3 +80,52 @@ impl Random for OperatingSystem {
             .expect("the operating system gives randomness");
     }
 }
+
+/// A clock that stands still until it is told to go on. The demo world and tests use it.
+pub mod testing {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicI64, Ordering},
+        },
+        time::Duration,
+    };
+
+    use custos_core::ids::Timestamp;
+
+    use super::{Ambient, Clock};
+
+    /// A clock that is set by hand. Clones show the same time.
+    #[derive(Clone)]
+    pub struct HandClock(Arc<AtomicI64>);
+
+    impl HandClock {
+        /// A clock that shows `now`.
+        pub fn new(now: Timestamp) -> Self {
+            Self(Arc::new(AtomicI64::new(now.micros())))
+        }
+
+        /// Lets the clock go on by `span`.
+        ///
+        /// # Panics
+        /// It would pass the year 2255.
+        pub fn advance(&self, span: Duration) {
+            let micros = i64::try_from(span.as_micros()).expect("a span of years");
+            self.0.fetch_add(micros, Ordering::SeqCst);
+        }
+
+        /// The operating system's randomness with this clock.
+        pub fn ambient(&self) -> Ambient {
+            Ambient {
+                clock: Arc::new(self.clone()),
+                ..Ambient::system()
+            }
+        }
+    }
+
+    impl Clock for HandClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(self.0.load(Ordering::SeqCst)).expect("before the year 2255")
+        }
+    }
+}

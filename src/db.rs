@@ -3,7 +3,7 @@
 //! What is sensitive is encrypted before it comes here and decrypted after it left, under the
 //! keys of the row's scope ([`value`]). What may decide something is bound to the custody log
 //! ([`bound`]). Reads and changes take a `Permit`; the only reads without one are the facts on
-//! which policy decides ([`decide`]).
+//! which policy decides ([`decide`]) and what recognises whoever asks ([`sessions`]).
 
 pub mod bound;
 pub mod cases;
@@ -22,6 +22,7 @@ pub mod policies;
 pub mod pool;
 pub mod rows;
 pub mod schema;
+pub mod sessions;
 pub mod uploads;
 pub mod value;
 pub mod views;

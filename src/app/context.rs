@@ -5,7 +5,9 @@ use std::sync::Arc;
 use custos_core::checkpoint::{NoteSigner, VerifierKey};
 use tokio::sync::watch;
 
-use super::{error::Error, publisher::Publisher, views::Deliveries, writer::Writer};
+use super::{
+    error::Error, publisher::Publisher, sessions::Entrance, views::Deliveries, writer::Writer,
+};
 use crate::{
     ambient::Ambient,
     db::{Connection, Pool},
@@ -49,6 +51,8 @@ pub struct Room {
     pub published: watch::Receiver<u64>,
     /// What views have delivered.
     pub deliveries: Arc<Deliveries>,
+    /// Those who are not signed in yet: their attempts and their passwords.
+    pub entrance: Arc<Entrance>,
     /// Publishes what was committed.
     pub publisher: Arc<Publisher>,
 }

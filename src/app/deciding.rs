@@ -12,7 +12,11 @@ use super::{
     writer::Stop,
 };
 use crate::{
-    db::decide::{self, CaseFacts, ItemFacts},
+    db::{
+        decide::{self, CaseFacts, ItemFacts},
+        people::{AccountRow, PersonRow},
+        sessions,
+    },
     policy::{
         Permit, Refusal,
         action::{ActionKind, ReadCase, ReadItem},
@@ -111,6 +115,38 @@ impl Tx<'_> {
         }
     }
 
+    /// A person that is there, or the refusal for one that is not.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], which leaves the entry that a hidden person would.
+    pub fn person<A: ActionKind>(
+        &mut self,
+        asking: &Asking,
+        person: PersonId,
+    ) -> Result<PersonRow, Stop> {
+        let room = self.room();
+        match sessions::person(self.connection, &self.core.keyring, room, person)? {
+            Some(row) => Ok(row),
+            None => Err(self.unknown::<A>(asking, ResourceKind::Person, person.id())),
+        }
+    }
+
+    /// An account that is there, with its person, or the refusal for one that is not.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], which leaves an entry.
+    pub fn account<A: ActionKind>(
+        &mut self,
+        asking: &Asking,
+        account: AccountId,
+    ) -> Result<(AccountRow, PersonRow), Stop> {
+        let room = self.room();
+        match sessions::account(self.connection, &self.core.keyring, room, account)? {
+            Some(rows) => Ok(rows),
+            None => Err(self.unknown::<A>(asking, ResourceKind::Account, account.id())),
+        }
+    }
+
     /// Who acts, for slots 12 to 14, with the role in which it was allowed.
     pub fn acting(&self, asking: &Asking, case: Option<CaseId>) -> Acting {
         let on_case = asking
@@ -169,7 +205,9 @@ impl Tx<'_> {
             Resource::Room(_) => true,
             Resource::Case(_) => self.core.engine.decide::<ReadCase>(facts).is_ok(),
             Resource::Item(_) => self.core.engine.decide::<ReadItem>(facts).is_ok(),
-            Resource::Set(_) | Resource::Person(_) | Resource::Account(_) => false,
+            Resource::Person(person) => *person == asking.actor.person,
+            Resource::Account(account) => *account == asking.actor.account,
+            Resource::Set(_) => false,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     context::{Core, Room},
     found::bundle_name,
     publisher::{Mismatch, Publisher, recover},
+    sessions::Entrance,
     writer::Writer,
 };
 use crate::{
@@ -93,6 +94,7 @@ pub async fn open(places: &Places, store: Store, ambient: Ambient) -> Result<Roo
         ambient,
     });
     let room_id = head.room;
+    let entrance = Arc::new(Entrance::new(&core.ambient));
     let writer = Writer::start(connection, core.clone(), head);
     let (publisher, published) = Publisher::new(
         pool.clone(),
@@ -112,6 +114,7 @@ pub async fn open(places: &Places, store: Store, ambient: Ambient) -> Result<Roo
         bundle_signer: Arc::new(bundle_signer),
         published,
         deliveries: Arc::default(),
+        entrance,
         publisher: Arc::new(publisher),
     })
 }

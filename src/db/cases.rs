@@ -16,7 +16,7 @@ use crate::{
     ambient::Ambient,
     keyring::Keyring,
     policy::{
-        action::{AddParty, AddPerson, OpenCase, ReadCase},
+        action::{AddParty, AddPerson, ManagePeople, OpenCase, ReadCase},
         permit::Permit,
     },
 };
@@ -232,6 +232,20 @@ pub fn insert_party(
 pub fn insert_role(
     connection: &mut Connection,
     _permit: &Permit<AddPerson>,
+    row: &RoleRow,
+    binding: &Binding,
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    write_role(connection, row, binding, entry)
+}
+
+/// Gives a person a role in the room.
+///
+/// # Errors
+/// The row can't be written.
+pub fn insert_room_role(
+    connection: &mut Connection,
+    _permit: &Permit<ManagePeople>,
     row: &RoleRow,
     binding: &Binding,
     entry: &[u8; 32],

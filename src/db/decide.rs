@@ -70,10 +70,7 @@ pub fn actor(
     for row in cases::roles_of(connection, keyring, person.id)? {
         match row.case_id {
             None => {
-                actor.room_roles.insert(
-                    RoomRole::of(&row.role)
-                        .ok_or_else(|| DbError::damaged("roles", row.id, "its role is unknown"))?,
-                );
+                actor.room_roles.insert(room_role(&row)?);
             }
             Some(case) => {
                 actor.case_roles.insert(assignment(case, &row)?);
@@ -96,6 +93,26 @@ pub fn actor_roles(
         .iter()
         .filter_map(|row| row.case_id.map(|case| assignment(case, row)))
         .collect()
+}
+
+/// The roles of a person in the room.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn room_roles(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    person: PersonId,
+) -> Result<BTreeSet<RoomRole>, DbError> {
+    cases::roles_of(connection, keyring, person)?
+        .iter()
+        .filter(|row| row.case_id.is_none())
+        .map(room_role)
+        .collect()
+}
+
+fn room_role(row: &cases::RoleRow) -> Result<RoomRole, DbError> {
+    RoomRole::of(&row.role).ok_or_else(|| DbError::damaged("roles", row.id, "its role is unknown"))
 }
 
 fn assignment(case: CaseId, row: &cases::RoleRow) -> Result<Assignment, DbError> {

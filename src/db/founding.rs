@@ -1,10 +1,13 @@
 //! Rows that exist before anyone could permit them.
 
+use custos_core::keys::SessionKey;
+
 use super::{
     Connection, DbError,
     bound::Binding,
     cases::{self, RoleRow},
     people::{self, AccountRow, InRoom, PersonRow},
+    sessions::{self, EnrolmentRow},
 };
 
 /// Writes the first administrator, in the transaction that founds the room.
@@ -33,4 +36,23 @@ pub fn first_person(
     }
     people::write(connection, room, person, account, entry)?;
     cases::write_role(connection, role.0, role.1, entry)
+}
+
+/// Writes the first administrator's single-use link, in a room where nobody has enrolled.
+///
+/// # Errors
+/// Someone has, or the row can't be written.
+pub fn first_enrolment(
+    connection: &mut Connection,
+    key: &SessionKey,
+    row: &EnrolmentRow,
+) -> Result<(), DbError> {
+    if sessions::anyone_enrolled(connection)? {
+        return Err(DbError::damaged(
+            "enrolments",
+            row.id,
+            "someone enrolled before the first",
+        ));
+    }
+    sessions::write_enrolment(connection, key, row)
 }

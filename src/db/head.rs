@@ -92,6 +92,19 @@ pub fn read(connection: &mut Connection) -> Result<Option<Head>, DbError> {
     row.map(head).transpose()
 }
 
+/// Time of the newest entry: no clock of the room may fall behind it.
+///
+/// # Errors
+/// The row can't be read, or holds no time.
+pub fn time(connection: &mut Connection) -> Result<Timestamp, DbError> {
+    let micros: i64 = log_head::table
+        .find(1)
+        .select(log_head::time)
+        .first(connection)?;
+    Timestamp::from_micros(micros)
+        .map_err(|_| DbError::damaged("log_head", 1, "its time is out of range"))
+}
+
 fn head(row: Row) -> Result<Head, DbError> {
     let damaged = |what| DbError::damaged("log_head", 1, what);
     let size = u64::try_from(row.size).map_err(|_| damaged("its size is negative"))?;

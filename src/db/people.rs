@@ -1,5 +1,8 @@
 //! People, and the accounts with which they sign in.
 
+pub mod credentials;
+pub mod tokens;
+
 use custos_core::ids::{AccountId, Id, PersonId, ScopeId};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -16,7 +19,7 @@ use crate::{
     ambient::Ambient,
     keyring::Keyring,
     policy::{
-        action::{ReadCase, ReadHistory, ReadItem},
+        action::{ManagePeople, ReadCase, ReadHistory, ReadItem},
         permit::Permit,
     },
 };
@@ -154,6 +157,113 @@ pub(super) fn write(
     Ok(())
 }
 
+/// Writes a new person with their account.
+///
+/// # Errors
+/// The rows can't be written.
+pub fn insert(
+    connection: &mut Connection,
+    _permit: &Permit<ManagePeople>,
+    room: InRoom<'_>,
+    person: (&PersonRow, &Binding),
+    account: (&AccountRow, &Binding),
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    write(connection, room, person, account, entry)
+}
+
+/// Writes a person's new status, with the revision after the one that is stored.
+///
+/// # Errors
+/// [`DbError::Damaged`] when the stored row is not of the revision before.
+pub fn set_person_status(
+    connection: &mut Connection,
+    _permit: &Permit<ManagePeople>,
+    row: &PersonRow,
+    binding: &Binding,
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    let changed = diesel::update(people::table.find(row.id.as_bytes().to_vec()))
+        .filter(people::rev.eq(rev(row.rev) - 1))
+        .set((
+            people::rev.eq(rev(row.rev)),
+            people::salt.eq(binding.salt.to_vec()),
+            people::entry.eq(entry.to_vec()),
+            people::status.eq(&row.status),
+        ))
+        .execute(connection)?;
+    one_changed(changed, "people", row.id.id())
+}
+
+/// Writes an account's new status, with the revision after the one that is stored.
+///
+/// # Errors
+/// [`DbError::Damaged`] when the stored row is not of the revision before.
+pub fn set_account_status(
+    connection: &mut Connection,
+    _permit: &Permit<ManagePeople>,
+    row: &AccountRow,
+    binding: &Binding,
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    let changed = diesel::update(accounts::table.find(row.id.as_bytes().to_vec()))
+        .filter(accounts::rev.eq(rev(row.rev) - 1))
+        .set((
+            accounts::rev.eq(rev(row.rev)),
+            accounts::salt.eq(binding.salt.to_vec()),
+            accounts::entry.eq(entry.to_vec()),
+            accounts::status.eq(&row.status),
+        ))
+        .execute(connection)?;
+    one_changed(changed, "accounts", row.id.id())
+}
+
+/// Everyone, in the order of their ids, each with their accounts.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn list(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    permit: &Permit<ManagePeople>,
+) -> Result<Vec<(PersonRow, Vec<AccountRow>)>, DbError> {
+    let ids: Vec<Vec<u8>> = people::table
+        .select(people::id)
+        .order(people::id)
+        .load(connection)?;
+    ids.iter()
+        .map(|raw| {
+            let person: PersonId = id("people", raw)?;
+            let row = find(connection, keyring, room, person)?
+                .ok_or_else(|| DbError::damaged("people", person, "it is missing"))?;
+            let accounts = accounts_of(connection, keyring, room, permit, person)?;
+            Ok((row, accounts))
+        })
+        .collect()
+}
+
+/// The accounts of a person, in the order of their ids.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn accounts_of(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    _permit: &Permit<ManagePeople>,
+    person: PersonId,
+) -> Result<Vec<AccountRow>, DbError> {
+    let raw: Vec<RawAccount> = accounts::table
+        .filter(accounts::person_id.eq(person.as_bytes().to_vec()))
+        .order(accounts::id)
+        .select(RawAccount::as_select())
+        .load(connection)?;
+    raw.into_iter()
+        .map(|raw| opened(connection, keyring, room, raw))
+        .collect()
+}
+
 /// The name of someone who has a role on a case that may be read.
 ///
 /// # Errors
@@ -247,6 +357,22 @@ pub(super) fn find_account(
         .transpose()
 }
 
+/// The account of a login name's blind index, checked; for sign-in.
+pub(super) fn find_login(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    login_index: &[u8; 32],
+) -> Result<Option<AccountRow>, DbError> {
+    let raw: Option<RawAccount> = accounts::table
+        .filter(accounts::login_index.eq(login_index.to_vec()))
+        .select(RawAccount::as_select())
+        .first(connection)
+        .optional()?;
+    raw.map(|raw| opened(connection, keyring, room, raw))
+        .transpose()
+}
+
 fn opened(
     connection: &mut Connection,
     keyring: &Keyring,
@@ -265,6 +391,19 @@ fn opened(
     };
     bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
     Ok(row)
+}
+
+/// A bound row is written under the revision that was read, or not at all.
+fn one_changed(changed: usize, table: &'static str, row: Id) -> Result<(), DbError> {
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(DbError::damaged(
+            table,
+            row,
+            "it is not of the revision that was read",
+        ))
+    }
 }
 
 fn place(table: &'static str, row: Id) -> Place {

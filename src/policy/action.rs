@@ -89,7 +89,7 @@ actions! {
     LiftRestriction = "lift_restriction",
     /// Create people, accounts and enrolment links, give roles in the room. On the room or a person.
     ManagePeople = "manage_people",
-    /// Make and revoke tokens. On one's own account.
+    /// Make and revoke tokens, and change one's password. On one's own account.
     ManageTokens = "manage_tokens",
     /// Run an audit and see its results. On the room.
     ReadAudit = "read_audit",

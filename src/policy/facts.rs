@@ -97,6 +97,8 @@ names! {
         Passkey = "passkey",
         /// A token for a program.
         Token = "token",
+        /// A session that began with a single-use link.
+        Link = "link",
     }
 }
 

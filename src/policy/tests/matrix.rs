@@ -4,7 +4,7 @@ use super::{
     oracle::{self, CASE_ROLES, ROOM_ROLES},
     world::{Candidate, FIFTEEN, FOURTEEN, ME, On, SOMEBODY, Who, decide},
 };
-use crate::policy::{action::Action, engine::Engine};
+use crate::policy::{action::Action, engine::Engine, facts::Means};
 
 /// Everyone who can hold one role, and somebody without any.
 pub fn one_role() -> Vec<Who> {
@@ -38,11 +38,10 @@ pub fn circumstances(who: &Who) -> Vec<Who> {
             durable: false,
             ..base()
         },
-        Who {
-            token: true,
-            ..base()
-        },
     ];
+    for &means in Means::ALL {
+        all.push(Who { means, ..base() });
+    }
     for factor in [None, Some(0), Some(901)] {
         all.push(Who { factor, ..base() });
     }

@@ -2,7 +2,10 @@
 //! derived from the policies, and nothing here knows Cedar.
 
 use super::world::{Candidate, ME, On, Served, Who};
-use crate::policy::action::Action::{self, *};
+use crate::policy::{
+    action::Action::{self, *},
+    facts::Means,
+};
 
 /// What a role gets of an item in one state.
 #[derive(Clone, Copy, PartialEq)]
@@ -142,7 +145,7 @@ fn forbidden(action: Action, who: &Who, on: On) -> bool {
     let purpose_chars = |text: &String| text.trim().chars().count();
     let f11 = content && who.purpose.as_ref().map_or(0, purpose_chars) < 15;
     let f12 = !who.durable;
-    let f15 = who.token && matches!(action, ManageTokens | ManagePeople);
+    let f15 = who.means == Means::Token && matches!(action, ManageTokens | ManagePeople);
     let f16 = quarantined && !matches!(action, ReadItem | ReadHistory | TakeReceipt);
     f6 || f7 || f9 || f10 || f11 || f12 || f15 || f16
 }

@@ -8,6 +8,7 @@ use super::world::{Candidate, On, Who, decide};
 use crate::policy::{
     action::Action,
     engine::{Engine, POLICY_ERROR},
+    facts::Means,
     source::Source,
 };
 
@@ -66,7 +67,9 @@ impl Row {
         who.person_active = !with.person_suspended;
         who.account_active = !with.account_suspended;
         who.durable = !with.custody_not_durable;
-        who.token = with.token;
+        if with.token {
+            who.means = Means::Token;
+        }
         if with.approved_by_nobody {
             who.approvers.clear();
         }

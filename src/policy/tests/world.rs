@@ -198,7 +198,7 @@ pub struct Who {
     pub factor: Option<u64>,
     pub purpose: Option<String>,
     pub durable: bool,
-    pub token: bool,
+    pub means: Means,
     pub approvers: Vec<PersonId>,
     pub candidate: Candidate,
 }
@@ -219,7 +219,7 @@ impl Who {
             factor: Some(900),
             purpose: Some(FIFTEEN.to_owned()),
             durable: true,
-            token: false,
+            means: Means::Passkey,
             approvers: vec![SOMEBODY],
             candidate: Candidate::Investigator,
         }
@@ -253,11 +253,7 @@ impl Who {
     pub fn context(&self) -> Context {
         Context {
             now: Timestamp::from_micros(1_773_500_000_000_000).expect("a time of this century"),
-            means: if self.token {
-                Means::Token
-            } else {
-                Means::Passkey
-            },
+            means: self.means,
             custody_durable: self.durable,
             purpose: self
                 .purpose

@@ -1,0 +1,142 @@
+//! Signing in with a password.
+//!
+//! Unknown and known accounts cost the same: one Argon2id evaluation each, and no failure is
+//! answered before [`FAILURE_FLOOR`], which covers what the register does for a known one.
+
+use std::{net::IpAddr, time::Duration};
+
+use custos_core::{
+    event::slot,
+    hash::Hash,
+    ids::{AccountId, RowId},
+};
+use serde_json::json;
+use tokio::time::{Instant, sleep_until};
+
+use super::{NewSession, Secret, Session, acting, active, begin, passwords::Password};
+use crate::{
+    app::{
+        context::Room,
+        entering::{Draft, Tx},
+        error::Error,
+        found::login_index,
+        writer::{Command, Stop},
+    },
+    db::sessions,
+    policy::facts::Means,
+};
+
+/// No failure is answered sooner.
+pub const FAILURE_FLOOR: Duration = Duration::from_millis(250);
+
+/// Signs in with a login name and a password.
+///
+/// # Errors
+/// [`Error::SignedOut`] for an unknown name, a wrong password and a suspended account alike;
+/// [`Error::TooMany`].
+pub async fn sign_in(
+    room: &Room,
+    login: &str,
+    password: Password,
+    peer: IpAddr,
+) -> Result<NewSession, Error> {
+    let started = Instant::now();
+    let index = login_index(&room.core, login);
+    let attempts = &room.entrance.attempts;
+    let attempt = attempts.begin(room.core.ambient.now(), Some(index), peer)?;
+    let outcome = attempted(room, index, password).await;
+    match &outcome {
+        Ok(_) => attempts.succeeded(&attempt),
+        // It stays counted.
+        Err(Error::SignedOut) => sleep_until(started + FAILURE_FLOOR).await,
+        Err(_) => attempts.take_back(&attempt),
+    }
+    outcome
+}
+
+async fn attempted(room: &Room, index: [u8; 32], password: Password) -> Result<NewSession, Error> {
+    let (core, scope) = (room.core.clone(), room.id);
+    let found = room
+        .read(move |connection| {
+            let found = sessions::account_of_login(connection, &core.keyring, scope, &index)?;
+            let Some((account, _)) = found else {
+                return Ok(None);
+            };
+            let password = sessions::password(connection, &core.keyring, scope, account.id)?
+                .filter(|row| row.status == "active");
+            Ok(Some((account.id, password)))
+        })
+        .await?;
+    let (account, credential) = found.unzip();
+    let credential = credential.flatten();
+    let phc = credential.as_ref().map(|row| row.details.phc.clone());
+    let right = room.entrance.passwords.verify(password, phc).await?;
+    let Some(account) = account else {
+        room.entrance.count_unknown();
+        return Err(Error::SignedOut);
+    };
+    let secret = Secret::new(&room.core.ambient);
+    let command = SignIn {
+        account,
+        proved: credential.filter(|_| right).map(|row| (row.id, row.rev)),
+        secret_hash: secret.hash(),
+    };
+    let session = room.writer.submit(command).await?.output;
+    Ok(NewSession { secret, session })
+}
+
+struct SignIn {
+    account: AccountId,
+    /// The credential that was shown, as it stood then; none when it was not.
+    proved: Option<(RowId, u64)>,
+    secret_hash: Hash,
+}
+
+impl Command for SignIn {
+    type Output = Session;
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<Session, Stop> {
+        let (core, room) = (tx.core, tx.room());
+        let found = sessions::account(tx.connection, &core.keyring, room, self.account)?
+            .ok_or(Error::SignedOut)?;
+        // Read again: a password that was changed meanwhile proves nothing any more.
+        let stands = sessions::password(tx.connection, &core.keyring, room, self.account)?
+            .filter(|row| row.status == "active")
+            .map(|row| (row.id, row.rev));
+        let reason = if self.proved.is_none() || self.proved != stands {
+            Some("password")
+        } else if !active(&found) {
+            Some("suspended")
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            let draft = failed(tx, self.account, reason);
+            return Err(Stop {
+                error: Error::SignedOut,
+                leaves: Some(Box::new(draft)),
+            });
+        }
+        let person = found.1.id;
+        let session = begin(
+            tx,
+            (self.account, person),
+            Means::Password,
+            self.secret_hash,
+        )?;
+        let draft = Draft::of_room("sign_in", room)
+            .by(acting(person, Means::Password))
+            .detail(
+                slot::DETAIL,
+                json!({"account": self.account, "session": session.who.holder}),
+            );
+        tx.enter(draft)?;
+        Ok(session)
+    }
+}
+
+/// The entry of an attempt that failed. Nobody acts in it: nobody has shown who they are.
+pub(in crate::app) fn failed(tx: &Tx<'_>, account: AccountId, reason: &str) -> Draft {
+    Draft::of_room("sign_in_failed", tx.room())
+        .detail(slot::DETAIL, json!({"account": account, "reason": reason}))
+}
