@@ -111,6 +111,14 @@ impl Disk {
         Ok(removed)
     }
 
+    /// Makes durable what a staged file has so far, so that less is left for its end.
+    pub(super) fn flush_staged(&self, file: &str) -> io::Result<()> {
+        // The first name that object_store tries; it is free, because ids are never used
+        // twice. Where it cannot be opened, the end only takes longer.
+        let staged = File::open(self.root.join(format!("{file}#1")));
+        staged.map_or(Ok(()), |staged| staged.sync_data())
+    }
+
     /// Removes the staged files of one file that will never be finished. Nothing else has
     /// its name, because ids are never used twice.
     pub(super) fn remove_staged(&self, file: &str) -> io::Result<()> {

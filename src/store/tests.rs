@@ -72,6 +72,19 @@ async fn objects_are_written_read_listed_and_destroyed() {
     assert_eq!(files(folder.path()), [] as [&str; 0]);
 }
 
+/// Enough parts that the disk is told to begin before the end, twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_of_many_parts_is_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::local(folder.path()).expect("a store");
+    let parts: Vec<Bytes> = (0..25).map(|i| part(i, 70_001)).collect();
+    write(&store, OBJECT, &parts).await.expect("it is written");
+    let (_, stream) = store.get(OBJECT).await.expect("it is there");
+    let pieces: Vec<Bytes> = stream.try_collect().await.expect("it is whole");
+    assert!(pieces.concat() == parts.concat());
+    assert_eq!(files(folder.path()).len(), 1);
+}
+
 #[tokio::test]
 async fn a_range_behind_the_object_is_refused_not_shortened() {
     let folder = tempfile::tempdir().expect("a folder");

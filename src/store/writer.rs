@@ -1,8 +1,13 @@
 //! Writing one object part by part.
 
+use std::io;
+
 use bytes::Bytes;
 use object_store::MultipartUpload;
-use tokio::{runtime::Handle, task::JoinSet};
+use tokio::{
+    runtime::Handle,
+    task::{JoinHandle, JoinSet, spawn_blocking},
+};
 
 use custos_core::ids::ObjectId;
 
@@ -10,6 +15,11 @@ use super::{Store, StoreError, object_path};
 
 /// Parts of one object that are on their way to the store at a time.
 pub const PARTS_IN_FLIGHT: usize = 2;
+
+/// Parts after which a folder's disk is told to begin with what it has: 64 MiB of an item.
+/// Otherwise all of a large object would be written at its end, while everybody else who
+/// waits for the disk, the database above all, waits behind it.
+const FLUSH_PARTS: usize = 8;
 
 /// An object that is being written. It does not exist before [`ObjectWriter::finish`]
 /// returned, and if it never does (an error, a drop), nothing of it stays.
@@ -20,6 +30,10 @@ pub struct ObjectWriter {
     /// None once the object is finished or given up.
     upload: Option<Box<dyn MultipartUpload>>,
     in_flight: JoinSet<object_store::Result<()>>,
+    /// Parts that were sent since the disk was last told to begin.
+    unflushed: usize,
+    /// The disk at work on what it was told.
+    flush: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl ObjectWriter {
@@ -29,6 +43,8 @@ impl ObjectWriter {
             object,
             upload: Some(upload),
             in_flight: JoinSet::new(),
+            unflushed: 0,
+            flush: None,
         }
     }
 
@@ -47,6 +63,12 @@ impl ObjectWriter {
             return Err(self.given_up());
         };
         self.in_flight.spawn(upload.put_part(part.into()));
+        self.unflushed += 1;
+        if self.unflushed >= FLUSH_PARTS && self.flush.as_ref().is_none_or(JoinHandle::is_finished)
+        {
+            self.flushed().await?;
+            self.begin_flush();
+        }
         Ok(())
     }
 
@@ -69,6 +91,7 @@ impl ObjectWriter {
         while !self.in_flight.is_empty() {
             self.landed().await?;
         }
+        self.flushed().await?;
         let Some(upload) = self.upload.as_mut() else {
             return Err(self.given_up());
         };
@@ -99,6 +122,27 @@ impl ObjectWriter {
             None | Some(Ok(Ok(()))) => Ok(()),
             Some(Ok(Err(error))) => Err(StoreError::of(&name, error)),
             Some(Err(stopped)) => Err(StoreError::of(&name, stopped.into())),
+        }
+    }
+
+    /// Tells the disk of a folder to begin; the last word is that of the commit point.
+    fn begin_flush(&mut self) {
+        self.unflushed = 0;
+        if let Some(disk) = self.store.disk.clone() {
+            let path = object_path(self.object);
+            self.flush = Some(spawn_blocking(move || disk.flush_staged(path.as_ref())));
+        }
+    }
+
+    /// Waits for the disk, if it was told to begin. A failure here counts like one at the
+    /// commit point, which might not hear of it again.
+    async fn flushed(&mut self) -> Result<(), StoreError> {
+        match self.flush.take() {
+            None => Ok(()),
+            Some(flush) => flush
+                .await
+                .unwrap_or_else(|stopped| Err(stopped.into()))
+                .map_err(StoreError::of_commit),
         }
     }
 
