@@ -114,6 +114,11 @@ pub mod testing {
             self.0.fetch_add(micros, Ordering::SeqCst);
         }
 
+        /// Sets the clock, back too.
+        pub fn set(&self, now: Timestamp) {
+            self.0.store(now.micros(), Ordering::SeqCst);
+        }
+
         /// The operating system's randomness with this clock.
         pub fn ambient(&self) -> Ambient {
             Ambient {

@@ -8,6 +8,8 @@
 
 pub mod enrolment;
 pub mod own_password;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 
 use std::collections::BTreeSet;
@@ -22,6 +24,8 @@ use serde_json::{Value, json};
 pub use enrolment::{first_enrolment, issue_enrolment};
 pub use own_password::set_password;
 pub use tokens::{issue_token, list_tokens, revoke_token};
+
+pub use crate::policy::facts::RoomRole;
 
 use super::{
     SignedIn,
@@ -45,11 +49,7 @@ use crate::{
         },
         sessions,
     },
-    policy::{
-        Permit,
-        action::ManagePeople,
-        facts::{Resource, RoomRole},
-    },
+    policy::{Permit, action::ManagePeople, facts::Resource},
 };
 
 /// A person to be created, with the account to sign in with.

@@ -16,6 +16,8 @@ pub mod passwords;
 pub mod redeem;
 pub mod secret;
 pub mod sign_in;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -33,6 +35,8 @@ pub use redeem::redeem;
 pub use secret::{CsrfToken, Secret};
 pub use sign_in::sign_in;
 
+pub use crate::db::people::tokens::Right;
+
 use super::{
     SignedIn,
     context::{Core, Room},
@@ -44,7 +48,7 @@ use crate::{
     ambient::Ambient,
     db::{
         Connection, DbError, head,
-        people::{AccountRow, PersonRow, tokens::Right},
+        people::{AccountRow, PersonRow},
         sessions::{self, SessionRow},
     },
     policy::facts::Means,

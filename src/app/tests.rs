@@ -1,6 +1,8 @@
 //! The room on a real SQLite file and a store in memory: founding, writing, publishing,
 //! opening again, and what start-up refuses.
 
+pub mod world;
+
 use std::{path::PathBuf, sync::Arc};
 
 use custos_core::{
@@ -22,7 +24,8 @@ use super::{
 };
 use crate::{ambient::Ambient, db, store::Store};
 
-struct Bench {
+/// A founded room on a disk of its own.
+pub struct Bench {
     _folder: TempDir,
     places: Places,
     store: Store,
@@ -30,6 +33,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::founded(&Ambient::system())
+    }
+
+    /// A room whose first administrator is `ana`.
+    pub fn founded(ambient: &Ambient) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let places = Places {
             keys: folder.path().join("keys"),
@@ -39,12 +47,11 @@ impl Bench {
             name: "Ana Ilić".into(),
             login: "ana".into(),
         };
-        let ambient = Ambient::system();
         found(
             (&places.keys, &places.database),
             "room.example/log",
             &first,
-            &ambient,
+            ambient,
         )
         .expect("a room is founded");
         Self {
@@ -55,10 +62,16 @@ impl Bench {
     }
 
     async fn open(&self) -> Result<Room, OpenError> {
-        open(&self.places, self.store.clone(), Ambient::system()).await
+        self.open_in(Ambient::system()).await
     }
 
-    fn database(&self) -> PathBuf {
+    /// Opens the room with time and randomness of the caller's.
+    pub async fn open_in(&self, ambient: Ambient) -> Result<Room, OpenError> {
+        open(&self.places, self.store.clone(), ambient).await
+    }
+
+    /// The register's file.
+    pub fn database(&self) -> PathBuf {
         self.places.database.clone()
     }
 }
@@ -85,7 +98,7 @@ impl Command for Cover {
 }
 
 /// Everything that is published is one tree, and its root is what the checkpoint signs.
-async fn check_log(room: &Room) {
+pub async fn check_log(room: &Room) {
     let size = room.publisher.publish().await.expect("published");
     let note = room
         .store

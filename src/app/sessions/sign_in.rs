@@ -85,11 +85,11 @@ async fn attempted(room: &Room, index: [u8; 32], password: Password) -> Result<N
     Ok(NewSession { secret, session })
 }
 
-struct SignIn {
-    account: AccountId,
+pub(super) struct SignIn {
+    pub(super) account: AccountId,
     /// The credential that was shown, as it stood then; none when it was not.
-    proved: Option<(RowId, u64)>,
-    secret_hash: Hash,
+    pub(super) proved: Option<(RowId, u64)>,
+    pub(super) secret_hash: Hash,
 }
 
 impl Command for SignIn {

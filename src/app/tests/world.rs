@@ -1,0 +1,183 @@
+//! A room with people in it, and a clock that stands still.
+
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+
+use custos_core::{
+    event::{Entry, slot},
+    ids::{AccountId, Id, PersonId},
+};
+use diesel::connection::SimpleConnection;
+use serde_json::Value;
+
+use super::{Bench, check_log};
+use crate::{
+    ambient::{Ambient, testing::HandClock},
+    app::{
+        Error, Room, SignedIn,
+        people::{
+            NewPerson, RoomRole, create_person, enrolment::ENROLMENT, first_enrolment,
+            issue_enrolment,
+        },
+        sessions::{NewSession, Secret, redeem, redeem::Purpose, sign_in},
+    },
+    db,
+};
+
+/// The password of everyone who has one.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Where every request comes from, unless a test says otherwise.
+pub const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+/// A room whose administrator `ana` is signed in.
+pub struct World {
+    /// The room.
+    pub room: Room,
+    /// Its only clock.
+    pub clock: HandClock,
+    /// The administrator.
+    pub ana: SignedIn,
+    bench: Bench,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let (mut world, link) = Self::founded().await;
+        let session = world
+            .redeem(&link, Some(PASSWORD))
+            .await
+            .expect("ana enrols");
+        world.ana = session.session.who;
+        world
+    }
+
+    /// A room where nobody has enrolled, and the link with which ana would.
+    pub async fn founded() -> (Self, Secret) {
+        let clock = HandClock::new(Ambient::system().now());
+        let bench = Bench::founded(&clock.ambient());
+        let room = bench.open_in(clock.ambient()).await.expect("opens");
+        let link = first_enrolment(&room, "ana", ENROLMENT)
+            .await
+            .expect("a link");
+        let nobody = SignedIn {
+            account: AccountId::from_bytes([0; 16]),
+            person: PersonId::from_bytes([0; 16]),
+            holder: Id::from_bytes([0; 16]),
+            means: crate::policy::facts::Means::Link,
+        };
+        let world = Self {
+            room,
+            clock,
+            ana: nobody,
+            bench,
+        };
+        (world, link.output)
+    }
+
+    /// Creates someone who has not enrolled.
+    pub async fn person(&self, login: &str, roles: &[RoomRole]) -> (PersonId, AccountId) {
+        let new = NewPerson {
+            name: format!("Name of {login}"),
+            office: String::new(),
+            login: login.into(),
+            room_roles: roles.iter().copied().collect::<BTreeSet<_>>(),
+        };
+        create_person(&self.room, &self.ana, new)
+            .await
+            .expect("created")
+            .output
+    }
+
+    /// Creates someone and enrols them.
+    pub async fn enrolled(&self, login: &str, roles: &[RoomRole]) -> SignedIn {
+        let (_, account) = self.person(login, roles).await;
+        let link = self.link(account, Purpose::Enrol).await;
+        let session = self.redeem(&link, Some(PASSWORD)).await.expect("enrols");
+        session.session.who
+    }
+
+    /// Issues a link.
+    pub async fn link(&self, account: AccountId, purpose: Purpose) -> Secret {
+        issue_enrolment(&self.room, &self.ana, account, purpose, ENROLMENT)
+            .await
+            .expect("a link")
+            .output
+    }
+
+    pub async fn redeem(&self, link: &Secret, password: Option<&str>) -> Result<NewSession, Error> {
+        redeem(&self.room, &link.text(), password.map(Into::into), PEER).await
+    }
+
+    pub async fn sign_in(&self, login: &str, password: &str) -> Result<NewSession, Error> {
+        sign_in(&self.room, login, password.into(), PEER).await
+    }
+
+    pub fn minutes(&self, minutes: u64) {
+        self.clock.advance(Duration::from_secs(60 * minutes));
+    }
+
+    /// Entries in the log.
+    pub fn size(&self) -> u64 {
+        *self.room.writer.committed().borrow()
+    }
+
+    /// What someone with the database's file in hand does to it.
+    pub fn tamper(&self, statement: &str) {
+        let url = self.bench.database().to_string_lossy().into_owned();
+        let db::Connection::Sqlite(mut sqlite) = db::dialect::connect(&url).expect("connects");
+        sqlite.batch_execute(statement).expect("tampered");
+    }
+
+    /// The entries of the room from `from` on, decrypted, in their order.
+    pub async fn entries(&self, from: u64) -> Vec<Entry> {
+        let (core, scope) = (self.room.core.clone(), self.room.id);
+        self.room
+            .read(move |connection| {
+                let keys = db::keys::scope(connection, &core.keyring, scope)?;
+                let key =
+                    db::keys::entry_key(connection, &core.ambient, &keys, Id::from(scope), false)?;
+                let mut entries = Vec::new();
+                for row in db::entries::of_subject(connection, scope, scope.id())? {
+                    if row.idx.cast_unsigned() < from {
+                        continue;
+                    }
+                    let link = row.open_link(keys.value.as_bytes())?;
+                    let body = row.open_body(key.as_bytes())?.expect("not expunged");
+                    entries.push(row.assemble(&link, &body)?);
+                }
+                Ok(entries)
+            })
+            .await
+            .expect("all entries open")
+    }
+
+    /// The kinds of these entries.
+    pub async fn kinds(&self, from: u64) -> Vec<String> {
+        let entries = self.entries(from).await;
+        entries.iter().map(kind).collect()
+    }
+
+    /// The log is one tree, and its checkpoint says so.
+    pub async fn check_log(&self) {
+        check_log(&self.room).await;
+    }
+}
+
+pub fn kind(entry: &Entry) -> String {
+    text(&entry.values()[slot::KIND])
+}
+
+pub fn detail<'a>(entry: &'a Entry, member: &str) -> &'a Value {
+    &entry.values()[slot::DETAIL][member]
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a string").into()
+}
+
+/// The tables of the rows that an entry binds, with their revisions.
+pub fn bound(entry: &Entry) -> Vec<(String, u64)> {
+    let rows = entry.values()[slot::ROWS]["rows"].as_array();
+    let row = |row: &Value| (text(&row["table"]), row["rev"].as_u64().expect("a number"));
+    rows.expect("an array").iter().map(row).collect()
+}
