@@ -2,13 +2,13 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`sign_in`] | a login name and a password become a session |
-//! | [`redeem`] | a single-use link becomes a session |
+//! | [`sign_in()`] | a login name and a password become a session |
+//! | [`redeem()`] | a single-use link becomes a session |
 //! | [`secret`] | what is handed out, and what a form carries |
 //! | [`passwords`] | Argon2id, a few evaluations at a time |
 //! | [`attempts`] | how often anyone may try |
 //!
-//! A passkey, a one-time code and an identity provider come in beside [`sign_in`]: each proves
+//! A passkey, a one-time code and an identity provider come in beside [`sign_in()`]: each proves
 //! an account in its own way and ends in the same session.
 
 pub mod attempts;
