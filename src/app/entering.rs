@@ -254,9 +254,7 @@ impl<'a> Tx<'a> {
             Opening::from_bytes(self.core.ambient.bytes()),
             Opening::from_bytes(self.core.ambient.bytes()),
         );
-        let commitments = entry
-            .commit(&openings.0, &openings.1)
-            .map_err(|error| Error::invalid(error.to_string()))?;
+        let commitments = entry.commit(&openings.0, &openings.1);
         let c = commitments.entry();
         let id: Id = self.id();
         let sealed = entries::seal(

@@ -66,6 +66,8 @@ pub struct Founded {
     pub log_key: VerifierKey,
     /// The first administrator's account.
     pub administrator: AccountId,
+    /// The first administrator.
+    pub person: PersonId,
 }
 
 /// Makes keys and register of a new room. Nothing is published yet.
@@ -102,12 +104,14 @@ pub fn found(
         let mut tx = Tx::new(connection, &core, &mut head, &mut chains);
         let log_key = first_entry(&mut tx, origin)?;
         policy_set(&mut tx).map_err(|stop| stop.error)?;
-        let administrator = first_person(&mut tx, administrator).map_err(|stop| stop.error)?;
+        let (administrator, person) =
+            first_person(&mut tx, administrator).map_err(|stop| stop.error)?;
         drop(tx);
         head::advance(connection, &before, &head)?;
         Ok(Founded {
             log_key,
             administrator,
+            person,
         })
     })
 }
@@ -169,7 +173,10 @@ fn policy_set(tx: &mut Tx<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-fn first_person(tx: &mut Tx<'_>, first: &FirstAdministrator) -> Result<AccountId, Stop> {
+fn first_person(
+    tx: &mut Tx<'_>,
+    first: &FirstAdministrator,
+) -> Result<(AccountId, PersonId), Stop> {
     let person = PersonRow {
         id: tx.id::<PersonId>(),
         rev: 1,
@@ -222,7 +229,7 @@ fn first_person(tx: &mut Tx<'_>, first: &FirstAdministrator) -> Result<AccountId
         (&role, &bindings.2),
         entered.c.as_bytes(),
     )?;
-    Ok(account.id)
+    Ok((account.id, person.id))
 }
 
 /// The blind index of a login name: HMAC under the index key of its lower-case form, so that

@@ -29,10 +29,12 @@ const BUSY_TIMEOUT_MS: u32 = 10_000;
 const CLOSING_PAUSE: Duration = Duration::from_millis(20);
 
 /// What every connection must be set to before it is used, and reads back as.
-const PRAGMAS: [(&str, &str, &str); 5] = [
+const PRAGMAS: [(&str, &str, &str); 6] = [
     ("journal_mode", "WAL", "wal"),
     ("synchronous", "FULL", "2"),
     ("secure_delete", "ON", "1"),
+    // What a statement or savepoint sets aside stays in memory, not in a file of its own.
+    ("temp_store", "MEMORY", "2"),
     ("trusted_schema", "OFF", "0"),
     ("foreign_keys", "ON", "1"),
 ];

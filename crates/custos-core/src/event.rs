@@ -22,7 +22,7 @@ pub use disclosed::{Disclosed, DisclosedSlot, MAX_DISCLOSED_BYTES};
 pub use types::check_slot;
 
 use crate::{
-    hash::{Hash, hmac_sha256, sha256},
+    hash::{Hash, HmacKey, sha256},
     json::{self, JsonError},
 };
 
@@ -154,7 +154,20 @@ impl Opening {
 
     /// `k_i = HMAC-SHA-256(opening, u8 i)`, the key of one slot.
     pub fn slot_key(&self, slot: usize) -> [u8; 32] {
-        hmac_sha256(&self.0, &[&[slot_byte(slot)]])
+        self.slot_keys().of(slot)
+    }
+
+    /// The keys of all slots, the opening's own part of the HMAC worked out once.
+    fn slot_keys(&self) -> SlotKeys {
+        SlotKeys(HmacKey::new(&self.0))
+    }
+}
+
+struct SlotKeys(HmacKey);
+
+impl SlotKeys {
+    fn of(&self, slot: usize) -> [u8; 32] {
+        self.0.tag(&[&[slot_byte(slot)]])
     }
 }
 
@@ -169,13 +182,11 @@ impl std::fmt::Debug for Opening {
 /// # Errors
 /// The value is not JSON of the formats.
 pub fn commit_slot(slot: usize, key: &[u8; 32], value: &Value) -> Result<Hash, JsonError> {
-    let jcs = json::canonical(value)?;
-    Ok(sha256(&[
-        b"custos/slot/v1\0",
-        &[slot_byte(slot)],
-        key,
-        &jcs,
-    ]))
+    Ok(commit_jcs(slot, key, &json::canonical(value)?))
+}
+
+fn commit_jcs(slot: usize, key: &[u8; 32], jcs: &[u8]) -> Hash {
+    sha256(&[b"custos/slot/v1\0", &[slot_byte(slot)], key, jcs])
 }
 
 /// The commitments to all slots of one entry, and what they make together.
@@ -213,54 +224,61 @@ pub fn leaf_data(entry: &Hash) -> [u8; 33] {
 
 /// An entry with all its values: what the room keeps, in two encrypted parts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry([Value; SLOTS]);
+pub struct Entry {
+    values: [Value; SLOTS],
+    /// The JCS of each value, made once.
+    jcs: Box<[Vec<u8>; SLOTS]>,
+}
 
 impl Entry {
     /// Checks the type of every slot.
     ///
     /// # Errors
-    /// [`EntryError::Type`] names the slot.
+    /// [`EntryError::Type`] names the slot; a value is not JSON of the formats.
     pub fn new(values: [Value; SLOTS]) -> Result<Self, EntryError> {
+        let mut jcs = Box::new([const { Vec::new() }; SLOTS]);
         for (slot, value) in values.iter().enumerate() {
             check_slot(slot, value)?;
+            jcs[slot] = json::canonical(value)?;
         }
         types::check_chains(|slot| Some(&values[slot]))?;
         types::check_detail(values[slot::KIND].as_str(), |slot| Some(&values[slot]))?;
-        Ok(Self(values))
+        Ok(Self { values, jcs })
     }
 
     /// The values in the order of their slots.
     pub const fn values(&self) -> &[Value; SLOTS] {
-        &self.0
+        &self.values
+    }
+
+    /// The JCS of a slot's value, as its commitment takes it.
+    pub fn jcs(&self, slot: usize) -> &[u8] {
+        &self.jcs[slot]
     }
 
     /// The commitments under these openings.
-    ///
-    /// # Errors
-    /// A value is not JSON of the formats.
-    pub fn commit(&self, link: &Opening, body: &Opening) -> Result<Commitments, JsonError> {
-        let mut slots = [Hash::from_bytes([0; 32]); SLOTS];
-        for (slot, value) in self.0.iter().enumerate() {
-            let opening = match Group::of(slot) {
-                Group::Link => link,
-                Group::Body => body,
+    pub fn commit(&self, link: &Opening, body: &Opening) -> Commitments {
+        let keys = (link.slot_keys(), body.slot_keys());
+        Commitments(std::array::from_fn(|slot| {
+            let key = match Group::of(slot) {
+                Group::Link => keys.0.of(slot),
+                Group::Body => keys.1.of(slot),
             };
-            slots[slot] = commit_slot(slot, &opening.slot_key(slot), value)?;
-        }
-        Ok(Commitments(slots))
+            commit_jcs(slot, &key, &self.jcs[slot])
+        }))
     }
 
     /// The entry with the slots of `open` opened and all others withheld.
     ///
     /// # Errors
-    /// A value is not JSON of the formats.
+    /// What is open does not fit together: a detail without its kind.
     pub fn disclose(
         &self,
         link: &Opening,
         body: &Opening,
         open: impl Fn(usize) -> bool,
     ) -> Result<Disclosed, EntryError> {
-        let commitments = self.commit(link, body)?;
+        let commitments = self.commit(link, body);
         let slots = std::array::from_fn(|slot| {
             if open(slot) {
                 let opening = match Group::of(slot) {
@@ -269,7 +287,7 @@ impl Entry {
                 };
                 DisclosedSlot::Open {
                     key: opening.slot_key(slot),
-                    value: self.0[slot].clone(),
+                    value: self.values[slot].clone(),
                 }
             } else {
                 DisclosedSlot::Withheld(commitments.0[slot])

@@ -71,13 +71,28 @@ pub fn sha256(parts: &[&[u8]]) -> Hash {
 
 /// HMAC-SHA-256 (RFC 2104) under `key` of the plain concatenation of `parts`.
 pub fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
-    for part in parts {
-        context.update(part);
+    HmacKey::new(key).tag(parts)
+}
+
+/// A key for several HMACs.
+pub struct HmacKey(hmac::Key);
+
+impl HmacKey {
+    /// Works out what all HMACs under this key share.
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
-    let mut tag = [0; 32];
-    tag.copy_from_slice(context.sign().as_ref());
-    tag
+
+    /// HMAC-SHA-256 of the plain concatenation of `parts`.
+    pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in parts {
+            context.update(part);
+        }
+        let mut tag = [0; 32];
+        tag.copy_from_slice(context.sign().as_ref());
+        tag
+    }
 }
 
 /// SHA-256 over bytes that arrive in pieces.

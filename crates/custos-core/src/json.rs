@@ -50,6 +50,13 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 /// [`JsonError::Number`] or [`JsonError::Depth`].
 pub fn canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
     check(value, 0)?;
+    // Most slots are null, a number or plain text; these have only one spelling.
+    match value {
+        Value::Null => return Ok(b"null".to_vec()),
+        Value::Number(number) => return Ok(number.to_string().into_bytes()),
+        Value::String(text) if is_plain(text) => return Ok(format!("\"{text}\"").into_bytes()),
+        _ => {}
+    }
     serde_json_canonicalizer::to_vec(value).map_err(|_| JsonError::Number)
 }
 
@@ -59,6 +66,12 @@ pub fn canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
 /// As [`canonical`]; [`JsonError::Syntax`] when it does not serialize into JSON.
 pub fn canonical_of<T: Serialize>(value: &T) -> Result<Vec<u8>, JsonError> {
     canonical(&serde_json::to_value(value).map_err(|_| JsonError::Syntax)?)
+}
+
+/// Whether a string's JCS is the string between quotation marks.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
+    text.bytes().all(plain)
 }
 
 /// Checks numbers and depth; `above` counts the arrays and objects around the value.
@@ -215,6 +228,23 @@ mod tests {
             canonical(&value).map(|jcs| String::from_utf8_lossy(&jcs).into_owned()),
             Ok("{\"\u{1f600}\":2,\"\u{fb33}\":1}".into())
         );
+    }
+
+    #[test]
+    fn short_cuts_spell_as_the_library_does() {
+        let texts = (0..=0x2ff_u32).filter_map(char::from_u32).map(String::from);
+        let numbers = [0_i64, -1, 7, -(1 << 53) + 1, (1 << 53) - 1];
+        let values = texts
+            .map(Value::from)
+            .chain(numbers.map(Value::from))
+            .chain([Value::Null, json!(true), json!("plain text"), json!("")]);
+        for value in values {
+            assert_eq!(
+                canonical(&value).expect("canonical"),
+                serde_json_canonicalizer::to_vec(&value).expect("canonical"),
+                "{value}"
+            );
+        }
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Room {
         let opening =
             |group: &str| Opening::from_bytes(seed(&format!("{} {at} {group}", self.name)));
         let (link, body) = (opening("link"), opening("body"));
-        let c = entry.commit(&link, &body).expect("canonical").entry();
+        let c = entry.commit(&link, &body).entry();
         for (_, name) in chains {
             let chain = self.chains.entry(name).or_insert((0, c));
             *chain = (chain.0 + 1, c);

@@ -1,0 +1,151 @@
+//! Custody appends, as ratios within one run: the room's writer with 64 callers, against one
+//! commit for each entry, and against bare batches of the same rows.
+//!
+//! `cargo bench --bench custody [-- ENTRIES]`; nothing here is asserted.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use custos::{
+    ambient::Ambient,
+    app::{
+        Error, Room,
+        entering::{Draft, Tx},
+        found::{FirstAdministrator, found},
+        open::{Places, open},
+        writer::{Command, Stop},
+    },
+    db::{
+        self, Connection, dialect,
+        entries::{self, EntryRow},
+    },
+    store::Store,
+};
+use custos_core::event::slot;
+use serde_json::json;
+
+const CALLERS: usize = 64;
+const ORIGIN: &str = "bench.example/log";
+
+struct Append(u64);
+
+impl Command for Append {
+    type Output = ();
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+        let draft = Draft::of_room("cover", tx.room()).detail(slot::DETAIL, json!(self.0));
+        tx.enter(draft)?;
+        Ok(())
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let entries: u64 = std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .next()
+        .unwrap_or(20_000);
+    let folder = tempfile::tempdir_in(".")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let (together, rows) = runtime.block_on(written(folder.path(), entries))?;
+    let single = runtime.block_on(one_by_one(folder.path(), (entries / 10).max(1_000)))?;
+    let per_batch = CALLERS;
+    let bare = bare_rate(&folder.path().join("bare.db"), &rows, per_batch)?;
+    let bare_single = bare_rate(
+        &folder.path().join("bare-single.db"),
+        &rows[..rows.len().min(3_000)],
+        1,
+    )?;
+    println!("custody append, {entries} entries");
+    println!("  writer, {CALLERS} callers        {together:>9.0} a second");
+    println!("  writer, one caller         {single:>9.0} a second");
+    println!("  bare rows, {per_batch} a commit     {bare:>9.0} a second");
+    println!("  bare rows, one a commit    {bare_single:>9.0} a second");
+    println!(
+        "  ratio to one commit an entry {:.1}",
+        together / single.min(bare_single)
+    );
+    println!("  ratio to bare batches        {:.2}", together / bare);
+    Ok(())
+}
+
+async fn room(folder: &Path, name: &str) -> Result<(Room, Places), Box<dyn std::error::Error>> {
+    let places = Places {
+        keys: folder.join(format!("{name}.keys")),
+        database: folder.join(format!("{name}.db")),
+    };
+    let first = FirstAdministrator {
+        name: "Bench".into(),
+        login: "bench".into(),
+    };
+    found(
+        (&places.keys, &places.database),
+        ORIGIN,
+        &first,
+        &Ambient::system(),
+    )?;
+    let room = open(&places, Store::memory(), Ambient::system()).await?;
+    Ok((room, places))
+}
+
+/// Entries a second of 64 callers, and the rows that they made.
+async fn written(
+    folder: &Path,
+    entries: u64,
+) -> Result<(f64, Vec<EntryRow>), Box<dyn std::error::Error>> {
+    let (room, _) = room(folder, "together").await?;
+    let each = entries / CALLERS as u64;
+    let begin = Instant::now();
+    let callers = (0..CALLERS).map(|_| {
+        let room = room.clone();
+        tokio::spawn(async move {
+            for n in 0..each {
+                room.writer.submit(Append(n)).await?;
+            }
+            Ok::<(), Error>(())
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await??;
+    }
+    let rate = rate(each * CALLERS as u64, begin.elapsed());
+    let rows = room
+        .read(move |connection| Ok(entries::range(connection, 3, i64::MAX)?))
+        .await?;
+    Ok((rate, rows))
+}
+
+async fn one_by_one(folder: &Path, entries: u64) -> Result<f64, Box<dyn std::error::Error>> {
+    let (room, _) = room(folder, "single").await?;
+    let begin = Instant::now();
+    for n in 0..entries {
+        room.writer.submit(Append(n)).await?;
+    }
+    Ok(rate(entries, begin.elapsed()))
+}
+
+/// The same rows into an empty database, `per_batch` a transaction.
+fn bare_rate(
+    path: &Path,
+    rows: &[EntryRow],
+    per_batch: usize,
+) -> Result<f64, Box<dyn std::error::Error>> {
+    let pool = db::Pool::open(path)?;
+    let mut connection: Connection = pool.connect()?;
+    let begin = Instant::now();
+    for batch in rows.chunks(per_batch) {
+        dialect::write(&mut connection, |connection| {
+            batch
+                .iter()
+                .try_for_each(|row| entries::insert(connection, row))
+        })?;
+    }
+    Ok(rate(rows.len() as u64, begin.elapsed()))
+}
+
+fn rate(count: u64, elapsed: Duration) -> f64 {
+    count as f64 / elapsed.as_secs_f64()
+}
