@@ -9,6 +9,7 @@ pub mod app;
 pub mod config;
 pub mod content;
 pub mod db;
+pub mod http;
 pub mod jobs;
 pub mod keyring;
 pub mod policy;

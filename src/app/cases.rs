@@ -28,10 +28,11 @@ use crate::{
     policy::{
         Permit,
         action::{ActionKind, AddParty, AddPerson, OpenCase},
-        facts::{CaseRole, Facts, Resource},
+        facts::{Facts, Resource},
     },
 };
 
+pub use crate::policy::facts::CaseRole;
 pub(super) use listing::shown_states;
 pub use listing::{
     CasePage, CaseSummary, ItemSummary, MayOnCase, MemberSummary, PartySummary, list_cases,

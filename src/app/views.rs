@@ -33,6 +33,7 @@ use super::{
     text,
     writer::{Command, Stop},
 };
+pub use crate::policy::facts::PurposeCode;
 use crate::{
     content::read::{ReadError, Reader},
     db::{
@@ -41,7 +42,7 @@ use crate::{
     },
     policy::{
         action::{Download, OpenView},
-        facts::{Purpose as PolicyPurpose, PurposeCode, Resource},
+        facts::{Purpose as PolicyPurpose, Resource},
     },
 };
 
@@ -173,6 +174,21 @@ pub async fn read_view(room: &Room, view: ViewId, holder: Holder) -> Result<View
 }
 
 impl ViewedContent {
+    /// Whose content it is.
+    pub fn item(&self) -> ItemId {
+        self.view.item_id
+    }
+
+    /// When the view ends by itself.
+    pub fn expires_at(&self) -> Timestamp {
+        self.view.expires_at
+    }
+
+    /// The secret with which the second origin knows the view.
+    pub fn link(&self) -> String {
+        link(&self.room.core.keys.session, self.view.id)
+    }
+
     /// The bytes of a range; each piece is verified before it is given out, and a view that
     /// was closed meanwhile cuts the stream.
     ///

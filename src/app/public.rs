@@ -1,0 +1,72 @@
+//! What anyone may read: the published custody log, and nothing beyond its newest checkpoint.
+
+use bytes::Bytes;
+use custos_core::tile::{FULL_WIDTH, Level, TilePath};
+
+use super::{context::Room, error::Error};
+use crate::store::StoreError;
+
+/// Where the newest checkpoint is published.
+const CHECKPOINT: &str = "checkpoint";
+
+/// The newest published checkpoint, a signed note.
+///
+/// # Errors
+/// [`Error::NotFound`] before the first one; the store does not answer.
+pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
+    get(room, CHECKPOINT).await
+}
+
+/// A published tile or entry bundle.
+///
+/// # Errors
+/// [`Error::NotFound`] for one that no published checkpoint covers, or a partial one that has
+/// made way for the full one; the store does not answer.
+pub async fn tile(room: &Room, path: TilePath) -> Result<Bytes, Error> {
+    if !is_covered(path, *room.published.borrow()) {
+        return Err(Error::NotFound);
+    }
+    get(room, &path.to_string()).await
+}
+
+async fn get(room: &Room, path: &str) -> Result<Bytes, Error> {
+    match room.store.get_public(path).await {
+        Ok(bytes) => Ok(bytes),
+        Err(StoreError::NotFound { .. }) => Err(Error::NotFound),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a tree of `size` leaves has all hashes or entries of the tile. Tiles are stored
+/// before the checkpoint that covers them is.
+fn is_covered(path: TilePath, size: u64) -> bool {
+    let shift = match path.level() {
+        Level::Entries => 0,
+        Level::Hashes(level) => 8 * u32::from(level),
+    };
+    let held = size.checked_shr(shift).unwrap_or(0);
+    let end = path
+        .index()
+        .checked_mul(u64::from(FULL_WIDTH))
+        .and_then(|start| start.checked_add(u64::from(path.width())));
+    end.is_some_and(|end| end <= held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_beyond_the_checkpoint_is_covered() {
+        let covered = |path: &str, size| is_covered(path.parse().expect("a path"), size);
+        assert!(covered("tile/0/000.p/5", 5));
+        assert!(!covered("tile/0/000.p/6", 5));
+        assert!(!covered("tile/0/000", 255));
+        assert!(covered("tile/0/000", 256));
+        assert!(covered("tile/entries/001.p/1", 257));
+        assert!(!covered("tile/entries/001.p/1", 256));
+        assert!(covered("tile/1/000.p/1", 511));
+        assert!(!covered("tile/1/000.p/2", 511));
+        assert!(!covered("tile/63/000.p/1", u64::MAX >> 11));
+    }
+}

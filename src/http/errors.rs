@@ -1,0 +1,328 @@
+//! What a caller is told when something can't be done: the only status codes of failures.
+//!
+//! Programs get `application/problem+json` (RFC 9457), people a page, the content origin and
+//! the public log a line of text. Details go to the program's log only.
+
+use std::sync::Mutex;
+
+use askama::Template;
+use rocket::{
+    Catcher, Request, Response, catch, catchers,
+    http::{ContentType, Method, Status},
+    response::{self, Redirect, Responder},
+};
+use serde_json::json;
+use tracing::error;
+
+use super::origins::Side;
+use crate::app;
+
+/// Seconds after which a program may try again when the room can't write or read.
+const RETRY_SECONDS: u64 = 5;
+
+/// Something that can't be done.
+#[derive(Debug)]
+pub enum Failure {
+    /// What the application says.
+    App(app::Error),
+    /// The request is not of the form that the route takes.
+    Malformed(String),
+    /// The body is of another media type than the route takes.
+    MediaType(&'static str),
+    /// A body without a length.
+    Length,
+    /// A body longer than the route takes.
+    TooLarge {
+        /// What the route takes, in bytes.
+        limit: u64,
+    },
+    /// A change that another site may have asked for.
+    Forged,
+    /// A token whose rights do not reach that far.
+    Rights,
+    /// A range outside the content, more than one, or none that can be read.
+    Range {
+        /// Bytes of the content.
+        size: u64,
+    },
+    /// A host name that is not ours.
+    Misdirected,
+    /// A defect of this program.
+    Defect,
+}
+
+impl From<app::Error> for Failure {
+    fn from(error: app::Error) -> Self {
+        Self::App(error)
+    }
+}
+
+/// One failure in the words of RFC 9457.
+pub struct Problem {
+    /// Stable name; `/problems/NAME` is its type.
+    pub name: &'static str,
+    /// A short title, the same for every occurrence.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: Status,
+    /// What is wrong, what is safe, what to do.
+    pub detail: String,
+}
+
+/// Every name with its title and status.
+pub const KNOWN: &[(&str, &str, Status)] = &[
+    ("not-found", "Nothing here", Status::NotFound),
+    ("forbidden", "Not allowed", Status::Forbidden),
+    ("signed-out", "Not signed in", Status::Unauthorized),
+    ("invalid", "Can't be taken", Status::BadRequest),
+    ("conflict", "Something stands in its way", Status::Conflict),
+    ("incomplete", "Upload incomplete", Status::BadRequest),
+    ("too-large", "Too large", Status::PayloadTooLarge),
+    ("too-many", "Too many attempts", Status::TooManyRequests),
+    ("full", "Disk full", Status { code: 507 }),
+    (
+        "unavailable",
+        "Not available at present",
+        Status::ServiceUnavailable,
+    ),
+    (
+        "damaged",
+        "Stored data is damaged",
+        Status::ServiceUnavailable,
+    ),
+    (
+        "media-type",
+        "Wrong media type",
+        Status::UnsupportedMediaType,
+    ),
+    ("length-required", "Length required", Status::LengthRequired),
+    ("forged", "Not asked for from here", Status::Forbidden),
+    ("rights", "The token does not allow this", Status::Forbidden),
+    ("range", "Range can't be given", Status::RangeNotSatisfiable),
+    (
+        "misdirected",
+        "Another host was meant",
+        Status { code: 421 },
+    ),
+    ("defect", "A defect", Status::InternalServerError),
+];
+
+impl Failure {
+    fn name(&self) -> &'static str {
+        use app::Error as E;
+        match self {
+            Self::App(error) => match error {
+                E::NotFound => "not-found",
+                E::Forbidden => "forbidden",
+                E::SignedOut => "signed-out",
+                E::Invalid(_) => "invalid",
+                E::Conflict(_) => "conflict",
+                E::Incomplete { .. } => "incomplete",
+                E::TooLarge(_) => "too-large",
+                E::TooMany { .. } => "too-many",
+                E::Full => "full",
+                E::CustodyUnavailable(_) | E::StoreUnavailable(_) => "unavailable",
+                E::Damaged(_) => "damaged",
+            },
+            Self::Malformed(_) => "invalid",
+            Self::MediaType(_) => "media-type",
+            Self::Length => "length-required",
+            Self::TooLarge { .. } => "too-large",
+            Self::Forged => "forged",
+            Self::Rights => "rights",
+            Self::Range { .. } => "range",
+            Self::Misdirected => "misdirected",
+            Self::Defect => "defect",
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::App(error) => error.to_string(),
+            Self::Malformed(what) => format!("{what}; nothing was changed"),
+            Self::MediaType(wanted) => {
+                format!("the body must be `{wanted}`; nothing was changed")
+            }
+            Self::Length => {
+                "the request must say its length in `Content-Length`; nothing was changed".into()
+            }
+            Self::TooLarge { limit } => {
+                format!("the body is longer than {limit} bytes; nothing was changed")
+            }
+            Self::Forged => {
+                "the request may have been made by another site, or the page is too old; \
+                 nothing was changed, load the page again and repeat"
+                    .into()
+            }
+            Self::Rights => "the token's rights do not reach that far; nothing was changed".into(),
+            Self::Range { size } => {
+                format!("one range within 0 to {size} bytes can be asked for")
+            }
+            Self::Misdirected => "this host name is not one of this room".into(),
+            Self::Defect => {
+                "the room made a mistake that is not yours; what was acknowledged before is safe, \
+                 tell the operator when it happened"
+                    .into()
+            }
+        }
+    }
+
+    /// The failure in the words of RFC 9457.
+    pub fn problem(&self) -> Problem {
+        let name = self.name();
+        let (_, title, status) = KNOWN
+            .iter()
+            .find(|(known, ..)| *known == name)
+            .expect("every name is known");
+        Problem {
+            name,
+            title,
+            status: *status,
+            detail: self.detail(),
+        }
+    }
+
+    /// Says in the program's log what the caller is not told.
+    fn log(&self) {
+        use app::Error as E;
+        match self {
+            Self::App(
+                failed @ (E::Full
+                | E::CustodyUnavailable(_)
+                | E::StoreUnavailable(_)
+                | E::Damaged(_)),
+            ) => {
+                let cause = std::error::Error::source(failed).map(ToString::to_string);
+                error!(cause = cause.as_deref(), "{failed}");
+            }
+            Self::Defect => error!("a request ended in a defect"),
+            _ => {}
+        }
+    }
+
+    fn retry_seconds(&self) -> Option<u64> {
+        use app::Error as E;
+        match self {
+            Self::App(E::TooMany { seconds }) => Some(*seconds),
+            Self::App(E::CustodyUnavailable(_) | E::StoreUnavailable(_) | E::Full) => {
+                Some(RETRY_SECONDS)
+            }
+            _ => None,
+        }
+    }
+
+    /// Keeps the failure for the catcher, and gives the status with which a guard fails.
+    pub fn stash(self, request: &Request<'_>) -> (Status, ()) {
+        let status = self.problem().status;
+        let stash = request.local_cache(Stash::default);
+        *stash.0.lock().expect("no holder of this lock panics") = Some(self);
+        (status, ())
+    }
+
+    /// Takes back what a guard kept.
+    pub fn stashed(request: &Request<'_>) -> Option<Self> {
+        let stash = request.local_cache(Stash::default);
+        stash
+            .0
+            .lock()
+            .expect("no holder of this lock panics")
+            .take()
+    }
+}
+
+/// What a guard refused a request with, until the catcher answers.
+#[derive(Default)]
+struct Stash(Mutex<Option<Failure>>);
+
+/// A failure as a page.
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    problem: &'a Problem,
+}
+
+enum Shape {
+    Json,
+    Page,
+    Line,
+}
+
+fn shape(request: &Request<'_>) -> Shape {
+    let path = request.uri().path();
+    let first = path.segments().next();
+    let wants_json = || {
+        let accepts = request.headers().get_one("accept");
+        accepts.is_some_and(|accepts| accepts.contains("application/problem+json"))
+    };
+    match (Side::of(request), first) {
+        (Side::Room, Some("log")) => Shape::Line,
+        (Side::Room, Some("api" | "health")) => Shape::Json,
+        (Side::Room, _) if wants_json() => Shape::Json,
+        (Side::Room, _) => Shape::Page,
+        _ => Shape::Line,
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Failure {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        self.log();
+        let problem = self.problem();
+        let shape = shape(request);
+        let browser = matches!(shape, Shape::Page);
+        // A page that nobody may see leads to the sign-in; a form that was sent is told, so
+        // that nothing written in it seems to be kept.
+        if browser && problem.status == Status::Unauthorized && request.method() == Method::Get {
+            return Redirect::to("/sign-in").respond_to(request);
+        }
+        let (kind, body) = match shape {
+            Shape::Json => (
+                ContentType::new("application", "problem+json"),
+                json!({
+                    "type": format!("/problems/{}", problem.name),
+                    "title": problem.title,
+                    "status": problem.status.code,
+                    "detail": problem.detail,
+                })
+                .to_string(),
+            ),
+            Shape::Page => {
+                let page = ErrorPage { problem: &problem };
+                (ContentType::HTML, page.render().unwrap_or_default())
+            }
+            Shape::Line => (ContentType::Plain, format!("{}\n", problem.detail)),
+        };
+        let mut response = Response::build_from(body.respond_to(request)?);
+        response.status(problem.status).header(kind);
+        if let Some(seconds) = self.retry_seconds() {
+            response.raw_header("Retry-After", seconds.to_string());
+        }
+        if let Self::Range { size } = self {
+            response.raw_header("Content-Range", format!("bytes */{size}"));
+        }
+        if problem.status == Status::Unauthorized && !browser {
+            response.raw_header("WWW-Authenticate", "Bearer");
+        }
+        response.ok()
+    }
+}
+
+/// The catcher of everything that no handler answered.
+pub fn catchers() -> Vec<Catcher> {
+    catchers![any]
+}
+
+#[catch(default)]
+fn any(status: Status, request: &Request<'_>) -> Failure {
+    Failure::stashed(request).unwrap_or_else(|| of_status(status, Side::of(request)))
+}
+
+/// What Rocket itself refused. An odd id is told as one that names nothing.
+fn of_status(status: Status, side: Side) -> Failure {
+    match status.code {
+        _ if side == Side::Nowhere => Failure::Misdirected,
+        400 => Failure::Malformed("the request is not of its form".into()),
+        401 => Failure::App(app::Error::SignedOut),
+        500.. => Failure::Defect,
+        _ => Failure::App(app::Error::NotFound),
+    }
+}

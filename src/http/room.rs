@@ -1,0 +1,9 @@
+//! The room's own origin: pages for people, JSON for programs.
+
+mod api;
+mod guards;
+mod multipart;
+mod routes;
+mod web;
+
+pub use routes::{api_routes, web_routes};

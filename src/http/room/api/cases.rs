@@ -1,0 +1,103 @@
+//! Cases, their parties and people.
+
+use custos_core::ids::{CaseId, PartyId, PersonId};
+use rocket::{State, get, post, serde::json::Json};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Created, List, entries};
+use crate::{
+    app::{
+        Room,
+        cases::{self, CasePage, CaseSummary, NewCase},
+    },
+    http::{
+        errors::Failure,
+        json::Metadata,
+        room::guards::{Manager, Named, Reader},
+    },
+};
+
+/// A case to be opened.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    number: String,
+    title: String,
+    #[serde(default)]
+    description: String,
+}
+
+/// A party to be added.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewParty {
+    side: String,
+    name: String,
+}
+
+/// A person to be given a role.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewMember {
+    person: PersonId,
+    role: String,
+    party: Option<PartyId>,
+}
+
+#[get("/cases")]
+pub async fn list(caller: Reader, room: &State<Room>) -> Result<Json<List<CaseSummary>>, Failure> {
+    let items = cases::list_cases(room, &caller.0).await?;
+    Ok(Json(List { items }))
+}
+
+#[post("/cases", data = "<new>")]
+pub async fn open(
+    caller: Manager,
+    room: &State<Room>,
+    new: Metadata<Opening>,
+) -> Result<Created, Failure> {
+    let new = NewCase {
+        number: new.0.number,
+        title: new.0.title,
+        description: new.0.description,
+    };
+    let done = cases::open_case(room, &caller.0, new).await?;
+    let body = json!({"id": done.output, "entries": entries(&done.entered)});
+    Ok(Created::at(&format!("cases/{}", done.output), body))
+}
+
+#[get("/cases/<case>")]
+pub async fn read(
+    caller: Reader,
+    room: &State<Room>,
+    case: Named<CaseId>,
+) -> Result<Json<CasePage>, Failure> {
+    Ok(Json(cases::read_case(room, &caller.0, case.0).await?))
+}
+
+#[post("/cases/<case>/parties", data = "<new>")]
+pub async fn add_party(
+    caller: Manager,
+    room: &State<Room>,
+    case: Named<CaseId>,
+    new: Metadata<NewParty>,
+) -> Result<Created, Failure> {
+    let party = (new.0.side.as_str(), new.0.name.as_str());
+    let done = cases::add_party(room, &caller.0, case.0, party).await?;
+    let body = json!({"id": done.output, "entries": entries(&done.entered)});
+    Ok(Created::at(&format!("cases/{}", case.0), body))
+}
+
+#[post("/cases/<case>/people", data = "<new>")]
+pub async fn add_person(
+    caller: Manager,
+    room: &State<Room>,
+    case: Named<CaseId>,
+    new: Metadata<NewMember>,
+) -> Result<Created, Failure> {
+    let role = (new.0.role.as_str(), new.0.party);
+    let done = cases::add_person(room, &caller.0, case.0, new.0.person, role).await?;
+    let body = json!({"entries": entries(&done.entered)});
+    Ok(Created::at(&format!("cases/{}", case.0), body))
+}

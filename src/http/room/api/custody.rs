@@ -1,0 +1,72 @@
+//! History, receipts, bundles.
+
+use custos_core::ids::ItemId;
+use rocket::{State, get, http::ContentType, post, serde::json::Json};
+use serde::Deserialize;
+
+use super::List;
+use crate::{
+    app::{
+        Room,
+        bundles::{self, Wish},
+        custody::{self, HistoryLine},
+    },
+    http::{
+        errors::Failure,
+        json::Metadata,
+        range::{Streamed, attached, bundled},
+        room::guards::{Named, Reader},
+    },
+};
+
+/// What is to be in a bundle.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Whether the content is in it, which needs a purpose.
+    content: bool,
+    #[serde(default)]
+    purpose: String,
+    #[serde(default)]
+    why: String,
+}
+
+#[get("/items/<item>/history")]
+pub async fn history(
+    caller: Reader,
+    room: &State<Room>,
+    item: Named<ItemId>,
+) -> Result<Json<List<HistoryLine>>, Failure> {
+    let items = custody::history(room, &caller.0, item.0).await?;
+    Ok(Json(List { items }))
+}
+
+#[get("/items/<item>/receipt")]
+pub async fn receipt(
+    caller: Reader,
+    room: &State<Room>,
+    item: Named<ItemId>,
+) -> Result<Streamed, Failure> {
+    let receipt = custody::receipt(room, &caller.0, item.0).await?;
+    let name = format!("{}.tlog-proof", item.0);
+    Ok(attached(receipt, ContentType::Binary, name))
+}
+
+#[post("/items/<item>/bundle", data = "<asked>")]
+pub async fn bundle(
+    caller: Reader,
+    room: &State<Room>,
+    item: Named<ItemId>,
+    asked: Metadata<Asked>,
+) -> Result<Streamed, Failure> {
+    let wish = if asked.0.content {
+        Wish::Content {
+            purpose: asked.0.purpose,
+            why: asked.0.why,
+        }
+    } else {
+        Wish::History
+    };
+    let bundle = bundles::bundle(room, &caller.0, item.0, wish).await?;
+    Ok(bundled(bundle, item.0))
+}

@@ -1,0 +1,103 @@
+//! Pages for people.
+
+pub mod cases;
+pub mod custody;
+pub mod disclosures;
+pub mod evidence;
+pub mod people;
+pub mod sessions;
+
+use askama::Template;
+use rocket::{
+    Request, Response,
+    http::{ContentType, Status},
+    response::{self, Redirect, Responder},
+};
+use tracing::error;
+
+use super::guards::Seat;
+use crate::{
+    app::{Room, standing, views::PurposeCode},
+    http::errors::Failure,
+};
+
+/// A page, with the status under which it is given.
+pub struct Page<T> {
+    template: T,
+    status: Status,
+}
+
+impl<T> Page<T> {
+    /// A page as it was asked for.
+    pub fn of(template: T) -> Self {
+        Self {
+            template,
+            status: Status::Ok,
+        }
+    }
+
+    /// A page that says why something was not done.
+    pub fn failed(template: T, failure: &Failure) -> Self {
+        Self {
+            template,
+            status: failure.problem().status,
+        }
+    }
+}
+
+impl<'r, T: Template> Responder<'r, 'static> for Page<T> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let page = self.template.render().map_err(|failed| {
+            error!(error = %failed, "a page can't be written");
+            Status::InternalServerError
+        })?;
+        Response::build_from(page.respond_to(request)?)
+            .status(self.status)
+            .header(ContentType::HTML)
+            .ok()
+    }
+}
+
+/// What stands at the head of every page.
+pub struct Shell {
+    /// Who is signed in.
+    pub name: String,
+    /// What every form carries.
+    pub csrf: String,
+    /// Which part of the room the page belongs to.
+    pub here: &'static str,
+    /// Whether the session is about to end.
+    pub ends_soon: bool,
+    /// Whether people are offered for managing.
+    pub manages_people: bool,
+    /// Whether opening a case is offered.
+    pub opens_cases: bool,
+}
+
+impl Shell {
+    /// The head of a page for whoever is signed in.
+    ///
+    /// # Errors
+    /// The register can't be read.
+    pub async fn of(room: &Room, seat: &Seat, here: &'static str) -> Result<Self, Failure> {
+        let standing = standing::standing(room, seat.who()).await?;
+        Ok(Self {
+            name: standing.name,
+            csrf: seat.0.csrf.as_str().into(),
+            here,
+            ends_soon: seat.0.ends_soon,
+            manages_people: standing.manages_people,
+            opens_cases: standing.opens_cases,
+        })
+    }
+}
+
+/// The page to look at after something was done.
+pub fn then(path: String) -> Redirect {
+    Redirect::to(path)
+}
+
+/// Names of the purposes that can be given.
+pub fn purposes() -> Vec<&'static str> {
+    PurposeCode::ALL.iter().map(|code| code.name()).collect()
+}

@@ -1,0 +1,143 @@
+//! The list of cases, and one case with its items.
+
+use askama::Template;
+use custos_core::ids::{CaseId, PartyId, PersonId};
+use rocket::{FromForm, State, get, post, response::Redirect};
+
+use super::{Page, Shell, then};
+use crate::{
+    app::{
+        self, Room,
+        cases::{self, CasePage, CaseRole, CaseSummary, NewCase},
+    },
+    http::{
+        errors::Failure,
+        room::guards::{Named, Posted, Seat},
+        text,
+    },
+};
+
+/// My cases.
+#[derive(Template)]
+#[template(path = "cases.html")]
+pub struct CasesPage {
+    shell: Shell,
+    cases: Vec<CaseSummary>,
+}
+
+/// One case.
+#[derive(Template)]
+#[template(path = "case.html")]
+pub struct OneCasePage {
+    shell: Shell,
+    page: CasePage,
+    roles: Vec<&'static str>,
+}
+
+impl OneCasePage {
+    /// The name of a party, where it is one of the case.
+    fn party(&self, party: &Option<PartyId>) -> &str {
+        let named = self
+            .page
+            .parties
+            .iter()
+            .find(|known| Some(known.id) == *party);
+        named.map_or("", |party| &party.name)
+    }
+}
+
+/// A case to be opened.
+#[derive(FromForm)]
+pub struct Opening {
+    number: String,
+    title: String,
+    description: String,
+}
+
+/// A party to be added.
+#[derive(FromForm)]
+pub struct NewParty {
+    side: String,
+    name: String,
+}
+
+/// A person to be given a role.
+#[derive(FromForm)]
+pub struct NewMember {
+    person: String,
+    role: String,
+    party: String,
+}
+
+#[get("/cases")]
+pub async fn list(seat: Seat, room: &State<Room>) -> Result<Page<CasesPage>, Failure> {
+    let shell = Shell::of(room, &seat, "cases").await?;
+    // Whoever keeps accounts has no part in cases; asking for them would be refused.
+    let cases = if shell.manages_people && !shell.opens_cases {
+        cases::list_cases(room, seat.who()).await.or_else(nothing)?
+    } else {
+        cases::list_cases(room, seat.who()).await?
+    };
+    Ok(Page::of(CasesPage { shell, cases }))
+}
+
+fn nothing(error: app::Error) -> Result<Vec<CaseSummary>, app::Error> {
+    match error {
+        app::Error::Forbidden => Ok(Vec::new()),
+        error => Err(error),
+    }
+}
+
+#[post("/cases", data = "<posted>")]
+pub async fn open(room: &State<Room>, posted: Posted<Opening>) -> Result<Redirect, Failure> {
+    let new = NewCase {
+        number: posted.form.number,
+        title: posted.form.title,
+        description: posted.form.description,
+    };
+    let done = cases::open_case(room, posted.seat.who(), new).await?;
+    Ok(then(format!("/cases/{}", done.output)))
+}
+
+#[get("/cases/<case>")]
+pub async fn read(
+    seat: Seat,
+    room: &State<Room>,
+    case: Named<CaseId>,
+) -> Result<Page<OneCasePage>, Failure> {
+    let page = cases::read_case(room, seat.who(), case.0).await?;
+    Ok(Page::of(OneCasePage {
+        shell: Shell::of(room, &seat, "cases").await?,
+        page,
+        roles: CaseRole::ALL.iter().map(|role| role.name()).collect(),
+    }))
+}
+
+#[post("/cases/<case>/parties", data = "<posted>")]
+pub async fn add_party(
+    room: &State<Room>,
+    case: Named<CaseId>,
+    posted: Posted<NewParty>,
+) -> Result<Redirect, Failure> {
+    let party = (posted.form.side.as_str(), posted.form.name.as_str());
+    cases::add_party(room, posted.seat.who(), case.0, party).await?;
+    Ok(then(format!("/cases/{}", case.0)))
+}
+
+#[post("/cases/<case>/people", data = "<posted>")]
+pub async fn add_person(
+    room: &State<Room>,
+    case: Named<CaseId>,
+    posted: Posted<NewMember>,
+) -> Result<Redirect, Failure> {
+    let form = posted.form;
+    let odd = |field: &str| app::Error::invalid(format!("`{field}` is not an id"));
+    let person: PersonId = form.person.trim().parse().map_err(|_| odd("person"))?;
+    let party: Option<PartyId> = match form.party.as_str() {
+        "" => None,
+        party => Some(party.parse().map_err(|_| odd("party"))?),
+    };
+    let role = (form.role.as_str(), party);
+    cases::add_person(room, posted.seat.who(), case.0, person, role).await?;
+    Ok(then(format!("/cases/{}", case.0)))
+}

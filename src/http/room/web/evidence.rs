@@ -1,0 +1,239 @@
+//! Depositing, an item with its details, its content in place.
+
+use askama::Template;
+use custos_core::ids::{CaseId, ItemId, Timestamp, ViewId};
+use rocket::{Data, FromForm, State, get, post, response::Redirect};
+use serde_json::Value;
+
+use super::{Page, Shell, purposes, sessions::Nothing, then};
+use crate::{
+    app::{
+        Room,
+        evidence::{self, ItemPage},
+        views::{self, Holder},
+    },
+    http::{
+        errors::Failure,
+        origins::Origins,
+        room::{
+            guards::{Named, Posted, Seat},
+            multipart::{self, Parts},
+        },
+        text,
+    },
+};
+
+/// The form of a deposit.
+#[derive(Template)]
+#[template(path = "deposit.html")]
+pub struct DepositPage {
+    shell: Shell,
+    case: CaseId,
+}
+
+/// One item.
+#[derive(Template)]
+#[template(path = "item.html")]
+pub struct OneItemPage {
+    shell: Shell,
+    item: ItemPage,
+    purposes: Vec<&'static str>,
+    deposited: bool,
+}
+
+impl OneItemPage {
+    /// What was told of its origin, named, without what was left empty.
+    fn told(&self) -> Vec<(&'static str, String)> {
+        let names = [
+            ("place", "Where it was obtained"),
+            ("authority", "Under which authority"),
+            ("source", "Source"),
+            ("device", "Device"),
+            ("tool", "Acquisition tool"),
+        ];
+        let told = names.into_iter().filter_map(|(member, name)| {
+            let text = self.item.provenance[member].as_str()?;
+            (!text.is_empty()).then(|| (name, text.to_owned()))
+        });
+        told.collect()
+    }
+
+    /// When it was obtained: by the clock by which that was noted, and in UTC.
+    fn captured(&self) -> Option<(String, String)> {
+        let told = &self.item.provenance;
+        let time = Timestamp::from_micros(told["captured_at"].as_i64()?).ok()?;
+        let minutes = told["captured_offset_minutes"].as_i64().unwrap_or(0);
+        Some((text::local(&time, minutes), text::utc(&time)))
+    }
+
+    /// The original file name; bytes that are no text stand in hex.
+    fn file_name(&self) -> Option<String> {
+        match &self.item.file_name {
+            Value::String(name) => Some(name.clone()),
+            Value::Object(bytes) => bytes["hex"].as_str().map(|hex| format!("bytes {hex}")),
+            _ => None,
+        }
+    }
+
+    /// Hashes that were taken before, beside what the bytes have.
+    fn declared(&self) -> Vec<(String, String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let hashes = self.item.declared.as_array().into_iter().flatten();
+        hashes
+            .map(|hash| {
+                (
+                    text(&hash["algorithm"]),
+                    text(&hash["declared"]),
+                    text(&hash["found"]),
+                )
+            })
+            .collect()
+    }
+
+    fn is_quarantined(&self) -> bool {
+        self.item.states.iter().any(|state| state == "quarantined")
+    }
+}
+
+/// An item's content in place.
+#[derive(Template)]
+#[template(path = "view.html")]
+pub struct ViewPage {
+    shell: Shell,
+    view: ViewId,
+    item: ItemId,
+    media_type: String,
+    size: u64,
+    expires_at: Timestamp,
+    download: bool,
+    address: String,
+}
+
+impl ViewPage {
+    /// What shows it: `text`, `image`, `audio`, `video`, or nothing.
+    fn player(&self) -> &str {
+        let essence = self.media_type.split(';').next().unwrap_or_default();
+        match essence.split_once('/') {
+            Some(("text", "plain")) => "text",
+            Some(("image", "jpeg" | "png" | "gif" | "webp")) => "image",
+            Some(("audio", _)) => "audio",
+            Some(("video", "mp4" | "webm")) => "video",
+            _ => "",
+        }
+    }
+}
+
+/// Why content is to be read.
+#[derive(FromForm)]
+pub struct Reason {
+    purpose: String,
+    why: String,
+    /// `view`, or `download` to take a copy away.
+    how: String,
+}
+
+#[get("/cases/<case>/deposit")]
+pub async fn deposit_form(
+    seat: Seat,
+    room: &State<Room>,
+    case: Named<CaseId>,
+) -> Result<Page<DepositPage>, Failure> {
+    let shell = Shell::of(room, &seat, "cases").await?;
+    Ok(Page::of(DepositPage {
+        shell,
+        case: case.0,
+    }))
+}
+
+#[post("/cases/<case>/deposit", data = "<data>")]
+pub async fn deposit(
+    seat: Seat,
+    room: &State<Room>,
+    case: Named<CaseId>,
+    parts: Parts,
+    data: Data<'_>,
+) -> Result<Redirect, Failure> {
+    let deposited = multipart::deposit(room, &seat, case.0, parts, data).await?;
+    Ok(then(format!("/items/{}?deposited", deposited.item)))
+}
+
+#[get("/items/<item>?<deposited>")]
+pub async fn read(
+    seat: Seat,
+    room: &State<Room>,
+    item: Named<ItemId>,
+    deposited: Option<&str>,
+) -> Result<Page<OneItemPage>, Failure> {
+    let item = evidence::read_item(room, seat.who(), item.0).await?;
+    Ok(Page::of(OneItemPage {
+        shell: Shell::of(room, &seat, "cases").await?,
+        item,
+        purposes: purposes(),
+        deposited: deposited.is_some(),
+    }))
+}
+
+#[post("/items/<item>/views", data = "<posted>")]
+pub async fn open_view(
+    room: &State<Room>,
+    item: Named<ItemId>,
+    posted: Posted<Reason>,
+) -> Result<Redirect, Failure> {
+    let form = &posted.form;
+    let purpose = (form.purpose.as_str(), form.why.as_str());
+    let download = form.how == "download";
+    let view = views::open_view(room, posted.seat.who(), item.0, purpose, download).await?;
+    Ok(then(format!("/views/{}", view.id)))
+}
+
+#[get("/views/<view>")]
+pub async fn show_view(
+    seat: Seat,
+    room: &State<Room>,
+    origins: &State<Origins>,
+    view: Named<ViewId>,
+) -> Result<Page<ViewPage>, Failure> {
+    let holder = Holder::SignedIn(seat.who().holder);
+    let content = views::read_view(room, view.0, holder).await?;
+    Ok(Page::of(ViewPage {
+        shell: Shell::of(room, &seat, "cases").await?,
+        view: view.0,
+        item: content.item(),
+        media_type: content.media_type.clone(),
+        size: content.size,
+        expires_at: content.expires_at(),
+        download: content.download,
+        address: format!("{}/v/{}/{}", origins.content, view.0, content.link()),
+    }))
+}
+
+#[post("/items/<item>/views/<view>/close", data = "<posted>")]
+pub async fn close_view(
+    room: &State<Room>,
+    item: Named<ItemId>,
+    view: Named<ViewId>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    views::close_view(room, posted.seat.who(), view.0).await?;
+    Ok(then(format!("/items/{}", item.0)))
+}
+
+#[post("/items/<item>/restrict", data = "<posted>")]
+pub async fn restrict(
+    room: &State<Room>,
+    item: Named<ItemId>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    evidence::restrict(room, posted.seat.who(), item.0).await?;
+    Ok(then(format!("/items/{}", item.0)))
+}
+
+#[post("/items/<item>/lift-restriction", data = "<posted>")]
+pub async fn lift_restriction(
+    room: &State<Room>,
+    item: Named<ItemId>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    evidence::lift_restriction(room, posted.seat.who(), item.0).await?;
+    Ok(then(format!("/items/{}", item.0)))
+}

@@ -1,0 +1,164 @@
+//! People and their accounts; one's own tokens.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use askama::Template;
+use custos_core::ids::{AccountId, TokenId};
+use rocket::{FromForm, State, get, post, response::Redirect};
+
+use super::{Page, Shell, sessions::Nothing, then};
+use crate::{
+    app::{
+        self, Room,
+        people::{
+            self, NewPerson, PersonSummary, RoomRole, enrolment::ENROLMENT, tokens::TokenSummary,
+        },
+        sessions::{Right, redeem::Purpose},
+    },
+    http::{
+        errors::Failure,
+        origins::Origins,
+        room::guards::{Named, Posted, Seat},
+        text,
+    },
+};
+
+/// Seconds of a day.
+const DAY_SECONDS: u64 = 24 * 60 * 60;
+
+/// Everyone there is.
+#[derive(Template)]
+#[template(path = "people.html")]
+pub struct PeoplePage {
+    shell: Shell,
+    people: Vec<PersonSummary>,
+    room_roles: Vec<&'static str>,
+}
+
+/// A secret that is shown once.
+#[derive(Template)]
+#[template(path = "secret.html")]
+pub struct SecretPage {
+    shell: Shell,
+    title: &'static str,
+    explanation: String,
+    secret: String,
+    back: &'static str,
+}
+
+/// One's own tokens.
+#[derive(Template)]
+#[template(path = "tokens.html")]
+pub struct TokensPage {
+    shell: Shell,
+    tokens: Vec<TokenSummary>,
+}
+
+/// A person to be created.
+#[derive(FromForm)]
+pub struct Newcomer {
+    name: String,
+    office: String,
+    login: String,
+    room_role: Vec<String>,
+}
+
+/// A token to be issued.
+#[derive(FromForm)]
+pub struct NewToken {
+    label: String,
+    right: Vec<String>,
+    days: u64,
+}
+
+#[get("/people")]
+pub async fn list(seat: Seat, room: &State<Room>) -> Result<Page<PeoplePage>, Failure> {
+    let people = people::list_people(room, seat.who()).await?;
+    Ok(Page::of(PeoplePage {
+        shell: Shell::of(room, &seat, "people").await?,
+        people,
+        room_roles: RoomRole::ALL.iter().map(|role| role.name()).collect(),
+    }))
+}
+
+#[post("/people", data = "<posted>")]
+pub async fn create(room: &State<Room>, posted: Posted<Newcomer>) -> Result<Redirect, Failure> {
+    let form = posted.form;
+    let known = |name: &String| {
+        RoomRole::of(name).ok_or_else(|| app::Error::invalid("this is no role in the room"))
+    };
+    let new = NewPerson {
+        name: form.name,
+        office: form.office,
+        login: form.login,
+        room_roles: form.room_role.iter().map(known).collect::<Result<_, _>>()?,
+    };
+    people::create_person(room, posted.seat.who(), new).await?;
+    Ok(then("/people".into()))
+}
+
+/// The link is shown once, on the answer itself; nothing keeps it.
+#[post("/accounts/<account>/enrolment", data = "<posted>")]
+pub async fn enrol(
+    room: &State<Room>,
+    origins: &State<Origins>,
+    account: Named<AccountId>,
+    posted: Posted<Nothing>,
+) -> Result<Page<SecretPage>, Failure> {
+    let who = posted.seat.who();
+    let done = people::issue_enrolment(room, who, account.0, Purpose::Enrol, ENROLMENT).await?;
+    let minutes = ENROLMENT.as_secs() / 60;
+    Ok(Page::of(SecretPage {
+        shell: Shell::of(room, &posted.seat, "people").await?,
+        title: "Single-use link",
+        explanation: format!(
+            "Give this link to the person themselves, on a way that nobody else reads. It works \
+             once, for {minutes} minutes, and replaces any earlier one. It is shown only now."
+        ),
+        secret: format!("{}/enter#{}", origins.room, *done.output.text()),
+        back: "/people",
+    }))
+}
+
+#[get("/tokens")]
+pub async fn tokens(seat: Seat, room: &State<Room>) -> Result<Page<TokensPage>, Failure> {
+    let tokens = people::list_tokens(room, seat.who()).await?;
+    Ok(Page::of(TokensPage {
+        shell: Shell::of(room, &seat, "tokens").await?,
+        tokens,
+    }))
+}
+
+#[post("/tokens", data = "<posted>")]
+pub async fn issue_token(
+    room: &State<Room>,
+    posted: Posted<NewToken>,
+) -> Result<Page<SecretPage>, Failure> {
+    let form = posted.form;
+    let known = |name: &String| {
+        Right::of(name).ok_or_else(|| app::Error::invalid("this is no right of a token"))
+    };
+    let rights: BTreeSet<Right> = form.right.iter().map(known).collect::<Result<_, _>>()?;
+    let lifetime = Duration::from_secs(form.days.saturating_mul(DAY_SECONDS));
+    let done = people::issue_token(room, posted.seat.who(), &form.label, rights, lifetime).await?;
+    let (_, secret) = done.output;
+    Ok(Page::of(SecretPage {
+        shell: Shell::of(room, &posted.seat, "tokens").await?,
+        title: "Token",
+        explanation: "Put this token where your program finds it and nobody else does. It acts \
+                      in your name, and is shown only now."
+            .into(),
+        secret: secret.text().to_string(),
+        back: "/tokens",
+    }))
+}
+
+#[post("/tokens/<token>/revoke", data = "<posted>")]
+pub async fn revoke_token(
+    room: &State<Room>,
+    token: Named<TokenId>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    people::revoke_token(room, posted.seat.who(), token.0).await?;
+    Ok(then("/tokens".into()))
+}

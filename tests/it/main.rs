@@ -1,0 +1,10 @@
+//! The room as its users meet it: through HTTP, on real sockets.
+
+mod bodies;
+mod coverage;
+mod origins;
+mod pages;
+mod ranges;
+mod sessions;
+mod strict;
+mod support;

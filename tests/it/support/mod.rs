@@ -1,0 +1,309 @@
+//! A room of its own for each test, and people who use it.
+
+pub mod entries;
+pub mod raw;
+pub mod user;
+
+use std::{net::TcpListener, time::Duration};
+
+use custos::{
+    ambient::Ambient,
+    app::{
+        Room,
+        found::{FirstAdministrator, found},
+        open::{Places, open},
+        people,
+    },
+    http::{Edge, origins::Origins, rocket},
+    jobs,
+    store::Store,
+};
+use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub use user::User;
+
+/// Fifteen characters and more, as policy asks for.
+pub const WHY: &str = "to compare it with what the witness said";
+/// The host names of the two origins.
+pub const ROOM_HOST: &str = "localhost";
+pub const CONTENT_HOST: &str = "content.localhost";
+
+/// A room on a temporary folder, answering on a port of its own.
+pub struct TestApp {
+    pub room: Room,
+    pub port: u16,
+    pub admin: User,
+    client: Client,
+    _folder: TempDir,
+}
+
+impl TestApp {
+    /// Founds, opens and serves a room; its administrator is signed in.
+    pub async fn start() -> Self {
+        Self::start_on(free_port()).await
+    }
+
+    pub async fn start_on(port: u16) -> Self {
+        // Another test may have done it; one provider is enough.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let places = Places {
+            keys: folder.path().join("keys"),
+            database: folder.path().join("register.db"),
+        };
+        let first = FirstAdministrator {
+            name: "Ana Ilić".into(),
+            login: "ana".into(),
+        };
+        let ambient = Ambient::system();
+        found(
+            (&places.keys, &places.database),
+            "localhost/log",
+            &first,
+            &ambient,
+        )
+        .expect("a room is founded");
+        let store = Store::local(&folder.path().join("store")).expect("a store");
+        let room = open(&places, store, ambient).await.expect("the room opens");
+        let publishing = room.clone();
+        tokio::spawn(async move { jobs::publish::run(&publishing).await });
+        let edge = edge(port);
+        let served = rocket(room.clone(), &edge)
+            .ignite()
+            .await
+            .expect("it ignites");
+        tokio::spawn(served.launch());
+        let client = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .build()
+            .expect("a client");
+        let link = people::first_enrolment(&room, "ana", Duration::from_secs(900))
+            .await
+            .expect("a link");
+        let secret = link.output.text().to_string();
+        let mut app = Self {
+            room,
+            port,
+            admin: User::nobody(),
+            client,
+            _folder: folder,
+        };
+        app.answers().await;
+        app.admin = app.enrol(&secret).await;
+        app
+    }
+
+    async fn answers(&self) {
+        for _ in 0..200 {
+            if tokio::net::TcpStream::connect(("127.0.0.1", self.port))
+                .await
+                .is_ok()
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the room does not answer");
+    }
+
+    /// A request to the room's origin.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request_at(ROOM_HOST, method, path)
+    }
+
+    /// A request to a host name.
+    pub fn request_at(&self, host: &str, method: Method, path: &str) -> RequestBuilder {
+        let address = format!("http://127.0.0.1:{}{path}", self.port);
+        let host = format!("{host}:{}", self.port);
+        self.client.request(method, address).header("Host", host)
+    }
+
+    /// An address on the content origin, as a page names it, asked for without any cookie.
+    pub fn content(&self, address: &str) -> RequestBuilder {
+        let origin = format!("http://{CONTENT_HOST}:{}", self.port);
+        let path = address
+            .strip_prefix(&origin)
+            .expect("on the content origin");
+        self.request_at(CONTENT_HOST, Method::GET, path)
+    }
+
+    /// A page.
+    pub async fn get(&self, user: &User, path: &str) -> Response {
+        user.on(self.request(Method::GET, path))
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// A form.
+    pub async fn post(&self, user: &User, path: &str, fields: &[(&str, &str)]) -> Response {
+        let csrf = (!user.csrf.is_empty()).then_some(("csrf", user.csrf.as_str()));
+        let body = form(fields.iter().copied().chain(csrf));
+        user.on(self.request(Method::POST, path))
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header("Sec-Fetch-Site", "same-origin")
+            .body(body)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// A request to the API with the user's session.
+    pub async fn api(
+        &self,
+        user: &User,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Response {
+        let request = user
+            .on(self.request(method, &format!("/api/v1{path}")))
+            .header("X-Custos-CSRF", &user.csrf);
+        let request = match body {
+            Some(body) => request
+                .header("Content-Type", "application/json")
+                .body(body.to_string()),
+            None => request,
+        };
+        request.send().await.expect("an answer")
+    }
+
+    /// A request to the API that must succeed.
+    pub async fn ask(&self, user: &User, method: Method, path: &str, body: Option<Value>) -> Value {
+        let answer = self.api(user, method, path, body).await;
+        let status = answer.status();
+        let text = answer.text().await.expect("a body");
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    /// Uses a single-use link up, with a password.
+    pub async fn enrol(&self, secret: &str) -> User {
+        let password = "several plain words";
+        let fields = [
+            ("secret", secret),
+            ("password", password),
+            ("again", password),
+        ];
+        let answer = self
+            .post(&User::nobody(), "/enter/password", &fields[..])
+            .await;
+        User::of(self, answer).await
+    }
+
+    /// Creates a person with these roles in the room, who then enrols.
+    pub async fn person(&self, login: &str, room_roles: &[&str]) -> User {
+        let new =
+            json!({"name": format!("Person {login}"), "login": login, "room_roles": room_roles});
+        let made = self
+            .ask(&self.admin, Method::POST, "/people", Some(new))
+            .await;
+        let account = made["account"].as_str().expect("an account");
+        let path = format!("/accounts/{account}/enrolments");
+        let link = self.ask(&self.admin, Method::POST, &path, None).await;
+        let mut user = self.enrol(link["secret"].as_str().expect("a secret")).await;
+        user.person = made["person"].as_str().expect("a person").into();
+        user
+    }
+
+    /// A case with these people on it, opened by a custodian.
+    pub async fn case(&self, custodian: &User, people: &[(&User, &str)]) -> String {
+        let new = json!({"number": "26/0417", "title": "Harbour"});
+        let case = self.ask(custodian, Method::POST, "/cases", Some(new)).await;
+        let case = case["id"].as_str().expect("an id").to_owned();
+        for (user, role) in people {
+            let member = json!({"person": user.person, "role": role, "party": null});
+            let path = format!("/cases/{case}/people");
+            self.ask(custodian, Method::POST, &path, Some(member)).await;
+        }
+        case
+    }
+
+    /// Deposits bytes through the API.
+    pub async fn deposit(&self, user: &User, case: &str, bytes: &[u8]) -> Value {
+        let new = json!({"reference": "JS/1", "description": "a recording"});
+        let path = format!("/cases/{case}/items");
+        let upload = self.ask(user, Method::POST, &path, Some(new)).await;
+        let address = upload["content"].as_str().expect("an address");
+        let answer = user
+            .on(self.request(Method::PUT, address))
+            .header("X-Custos-CSRF", &user.csrf)
+            .header("Content-Length", bytes.len())
+            .body(bytes.to_vec())
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), 201);
+        serde_json::from_str(&answer.text().await.expect("a body")).expect("JSON")
+    }
+
+    /// Opens a view on a page, and gives the address of its content.
+    pub async fn view(&self, user: &User, item: &str, how: &str) -> String {
+        self.view_if_shown(user, item, how)
+            .await
+            .expect("an address on the content origin")
+    }
+
+    /// The same, if content of its type is shown in place.
+    pub async fn view_if_shown(&self, user: &User, item: &str, how: &str) -> Option<String> {
+        let fields = [("purpose", "investigation"), ("why", WHY), ("how", how)];
+        let answer = self
+            .post(user, &format!("/items/{item}/views"), &fields)
+            .await;
+        assert_eq!(answer.status(), 303);
+        let page = self
+            .get(user, &location(&answer))
+            .await
+            .text()
+            .await
+            .expect("a page");
+        let origin = format!("http://{CONTENT_HOST}:{}/v/", self.port);
+        let start = page.find(&origin)?;
+        page[start..].split('"').next().map(String::from)
+    }
+}
+
+/// Where a redirect leads.
+pub fn location(answer: &Response) -> String {
+    let location = answer.headers().get("location").expect("a redirect");
+    location.to_str().expect("plain text").into()
+}
+
+/// Fields as a browser sends them.
+pub fn form<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let encoded = |text: &str| -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric();
+        text.bytes()
+            .map(|byte| {
+                if plain(byte) {
+                    char::from(byte).into()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            })
+            .collect()
+    };
+    let fields = fields
+        .into_iter()
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    fields.collect::<Vec<_>>().join("&")
+}
+
+/// Where a test's room answers.
+pub fn edge(port: u16) -> Edge {
+    let origin = |host: &str| format!("http://{host}:{port}");
+    Edge {
+        address: "127.0.0.1".parse().expect("an address"),
+        port,
+        origins: Origins::new(&origin(ROOM_HOST), &origin(CONTENT_HOST)).expect("two origins"),
+        proxy_header: None,
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
