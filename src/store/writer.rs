@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::Bytes;
-use object_store::MultipartUpload;
+use object_store::{MultipartUpload, PutPayload};
 use tokio::{
     runtime::Handle,
     task::{JoinHandle, JoinSet, spawn_blocking},
@@ -15,6 +15,11 @@ use super::{Store, StoreError, object_path};
 
 /// Parts of one object that are on their way to the store at a time.
 pub const PARTS_IN_FLIGHT: usize = 2;
+
+/// Most bytes that are given to the file system in one call. A call of a whole segment makes
+/// Linux look for pages of up to 2 MiB for its cache, which was measured eight times slower
+/// than this in a virtual machine (0.5 against 4.4 GB/s).
+const CALL_BYTES: usize = 1 << 20;
 
 /// Parts after which a folder's disk is told to begin with what it has: 64 MiB of an item.
 /// Otherwise all of a large object would be written at its end, while everybody else who
@@ -62,7 +67,7 @@ impl ObjectWriter {
         let Some(upload) = self.upload.as_mut() else {
             return Err(self.given_up());
         };
-        self.in_flight.spawn(upload.put_part(part.into()));
+        self.in_flight.spawn(upload.put_part(in_pieces(&part)));
         self.unflushed += 1;
         if self.unflushed >= FLUSH_PARTS && self.flush.as_ref().is_none_or(JoinHandle::is_finished)
         {
@@ -164,6 +169,14 @@ impl Drop for ObjectWriter {
             runtime.spawn(remove(self.store.clone(), self.object, upload));
         }
     }
+}
+
+/// `part` in slices of [`CALL_BYTES`], without copying.
+fn in_pieces(part: &Bytes) -> PutPayload {
+    (0..part.len())
+        .step_by(CALL_BYTES)
+        .map(|start| part.slice(start..part.len().min(start + CALL_BYTES)))
+        .collect()
 }
 
 /// Removes whatever stands of an object that was never acknowledged: the staged parts, and
