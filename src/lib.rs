@@ -6,9 +6,11 @@
 
 pub mod ambient;
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod content;
 pub mod db;
+pub mod demo;
 pub mod http;
 pub mod jobs;
 pub mod keyring;

@@ -20,9 +20,11 @@ use crate::{
     policy::{
         Permit, Refusal,
         action::{ActionKind, ReadCase, ReadItem},
-        facts::{Actor, Context, Facts, Means, Resource, ResourceId, ResourceKind},
+        facts::{Actor, Context, Facts, Resource, ResourceId, ResourceKind},
     },
 };
+
+pub use crate::policy::facts::Means;
 
 /// Who is signed in, as the edge recognised them. It is no permission: what they may do is
 /// decided afresh at each request.

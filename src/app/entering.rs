@@ -383,6 +383,8 @@ impl<'a> Tx<'a> {
             values[slot::AUTHENTICATION] = json!(acting.means);
         }
         values[slot::AUTHORITY] = json!(draft.authority);
+        // Under which set it happened stands in every entry, also where nothing was decided.
+        values[slot::POLICY_SET] = json!(self.core.engine.set_hash());
         if let Some((set, decision)) = draft.decision {
             values[slot::POLICY_SET] = json!(set);
             values[slot::DECISION] = decision;

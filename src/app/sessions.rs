@@ -241,6 +241,23 @@ fn holds(row: &SessionRow, now: Timestamp) -> bool {
         && now < after(row.seen_at, IDLE)
 }
 
+/// The account of a session or token that still holds.
+pub(super) fn holder_account(
+    connection: &mut Connection,
+    core: &Core,
+    scope: custos_core::ids::ScopeId,
+    holder: custos_core::ids::Id,
+) -> Result<Option<AccountId>, DbError> {
+    let now = now(connection, core)?;
+    if let Some(row) = sessions::get(connection, &core.keys.session, holder.into())? {
+        return Ok(holds(&row, now).then_some(row.account_id));
+    }
+    let token = sessions::token_by_id(connection, &core.keyring, scope, holder.into())?;
+    Ok(token
+        .filter(|row| row.status == "active" && now < row.expires_at)
+        .map(|row| row.account_id))
+}
+
 /// The person behind an account, where neither is suspended.
 fn recognised(
     connection: &mut Connection,

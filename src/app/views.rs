@@ -3,30 +3,33 @@
 //! The entry of a view is durable before its first byte is given out. Ranges, pages and plays
 //! carry the view's id; when it ends, one entry says what was delivered.
 
+mod deliveries;
+mod standing;
+
 use std::{
-    collections::HashMap,
     ops::Range,
-    sync::{Arc, Mutex},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use custos_core::{
     event::slot,
     hash::hmac_sha256,
-    ids::{Id, ItemId, Timestamp, ViewId},
+    ids::{Id, ItemId, ScopeId, Timestamp, ViewId},
     keys::{DataKey, SessionKey},
     object::StoredObject,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use subtle::ConstantTimeEq;
 use tracing::error;
 
 use super::{
     SignedIn,
     cases::activity_scope,
-    context::Room,
+    context::{Core, Room},
     entering::{Acting, Draft, Purpose, Subject, Tx},
     error::Error,
     evidence::of_item,
@@ -37,7 +40,7 @@ pub use crate::policy::facts::PurposeCode;
 use crate::{
     content::read::{ReadError, Reader},
     db::{
-        DbError,
+        Connection, DbError,
         views::{self, ViewRow},
     },
     policy::{
@@ -46,13 +49,15 @@ use crate::{
     },
 };
 
+pub use deliveries::Deliveries;
+use deliveries::summary;
+
 /// How long a view lasts, in microseconds: 30 minutes.
 const VIEW_MICROS: i64 = 30 * 60 * 1_000_000;
 /// A running delivery looks again whether its view is still open after so many bytes.
 const RECHECK_BYTES: u64 = 4 << 20;
-/// Ranges that are kept apart for the closing entry; more are joined.
-const MAX_RANGES: usize = 64;
-
+/// The same after so much time.
+const RECHECK_AFTER: Duration = Duration::from_secs(2);
 /// A view that was opened.
 #[derive(Debug, Clone, Serialize)]
 pub struct OpenedView {
@@ -93,18 +98,6 @@ pub struct ViewedContent {
     reader: Reader,
 }
 
-/// What views have delivered since the process started, by view.
-#[derive(Debug, Default)]
-pub struct Deliveries(Mutex<HashMap<ViewId, Delivered>>);
-
-#[derive(Debug, Default, Clone)]
-struct Delivered {
-    bytes: u64,
-    requests: u64,
-    /// Ascending, apart from each other.
-    ranges: Vec<Range<u64>>,
-}
-
 /// Opens a view of an item for a purpose.
 ///
 /// # Errors
@@ -135,11 +128,10 @@ pub async fn open_view(
 /// # Errors
 /// [`Error::NotFound`] for a view that is over, closed, another's or unknown.
 pub async fn read_view(room: &Room, view: ViewId, holder: Holder) -> Result<ViewedContent, Error> {
-    let core = room.core.clone();
-    let now = core.ambient.now();
+    let (core, room_id) = (room.core.clone(), room.id);
     let (view, content) = room
         .read(move |connection| {
-            let row = views::open(connection, &core.keys.session, view, now)?
+            let row = standing_view(connection, &core, room_id, view)?
                 .filter(|row| holds(&core.keys.session, row, &holder))
                 .ok_or(Error::NotFound)?;
             let content =
@@ -220,6 +212,7 @@ impl ViewedContent {
             position: start,
             start,
             unchecked: 0,
+            checked_at: Instant::now(),
             pieces,
             content: self,
         };
@@ -229,7 +222,8 @@ impl ViewedContent {
             };
             let piece = piece.map_err(|error| read_error(&delivery.content.view, error))?;
             delivery.unchecked += piece.len() as u64;
-            if delivery.unchecked >= RECHECK_BYTES {
+            if delivery.unchecked >= RECHECK_BYTES || delivery.checked_at.elapsed() >= RECHECK_AFTER
+            {
                 delivery.recheck().await?;
             }
             delivery.position += piece.len() as u64;
@@ -244,6 +238,7 @@ struct Delivery {
     start: u64,
     position: u64,
     unchecked: u64,
+    checked_at: Instant,
     pieces: BoxStream<'static, Result<Bytes, ReadError>>,
     content: ViewedContent,
 }
@@ -251,14 +246,28 @@ struct Delivery {
 impl Delivery {
     async fn recheck(&mut self) -> Result<(), Error> {
         self.unchecked = 0;
+        self.checked_at = Instant::now();
         let room = &self.content.room;
-        let (core, view) = (room.core.clone(), self.content.view.id);
-        let now = core.ambient.now();
+        let (core, room_id, view) = (room.core.clone(), room.id, self.content.view.id);
         let open = room
-            .read(move |connection| Ok(views::open(connection, &core.keys.session, view, now)?))
+            .read(move |connection| standing_view(connection, &core, room_id, view))
             .await?;
         open.map(drop).ok_or(Error::NotFound)
     }
+}
+
+/// A view that is open, and on which what it was opened on still stands.
+fn standing_view(
+    connection: &mut Connection,
+    core: &Core,
+    room: ScopeId,
+    view: ViewId,
+) -> Result<Option<ViewRow>, Error> {
+    let now = core.ambient.now();
+    let Some(row) = views::open(connection, &core.keys.session, view, now)? else {
+        return Ok(None);
+    };
+    Ok(standing::stands(connection, core, room, &row)?.then_some(row))
 }
 
 impl Drop for Delivery {
@@ -266,43 +275,6 @@ impl Drop for Delivery {
         let deliveries = self.content.room.deliveries.clone();
         deliveries.note(self.content.view.id, self.start..self.position);
     }
-}
-
-impl Deliveries {
-    fn note(&self, view: ViewId, range: Range<u64>) {
-        let mut all = self.0.lock().expect("no holder of this lock panics");
-        let delivered = all.entry(view).or_default();
-        delivered.requests += 1;
-        delivered.bytes += range.end - range.start;
-        if !range.is_empty() {
-            delivered.ranges.push(range);
-            join(&mut delivered.ranges);
-        }
-    }
-
-    fn take(&self, view: ViewId) -> Option<Delivered> {
-        self.0
-            .lock()
-            .expect("no holder of this lock panics")
-            .remove(&view)
-    }
-}
-
-/// Sorts ranges and joins those that touch; beyond [`MAX_RANGES`] the last ones are joined.
-fn join(ranges: &mut Vec<Range<u64>>) {
-    ranges.sort_unstable_by_key(|range| range.start);
-    let mut joined: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
-    for range in ranges.drain(..) {
-        match joined.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => joined.push(range),
-        }
-    }
-    while joined.len() > MAX_RANGES {
-        let last = joined.pop().expect("there are more than one");
-        joined.last_mut().expect("there is one before").end = last.end;
-    }
-    *ranges = joined;
 }
 
 /// Closes a view of whoever is signed in, and enters what was delivered.
@@ -448,23 +420,6 @@ impl Command for Close {
         }
         Ok(closed)
     }
-}
-
-/// What a view delivered; null where the process was started again meanwhile and nothing is
-/// known of it, and zero bytes were delivered since.
-fn summary(row: &ViewRow, how: &str, delivered: Option<&Delivered>, now: Timestamp) -> Value {
-    let ranges = |delivered: &Delivered| -> Vec<[u64; 2]> {
-        let ranges = delivered.ranges.iter();
-        ranges.map(|range| [range.start, range.end]).collect()
-    };
-    json!({
-        "view": row.id,
-        "how": how,
-        "open_for": now.micros() - row.opened_at.micros(),
-        "bytes": delivered.map(|delivered| delivered.bytes),
-        "requests": delivered.map(|delivered| delivered.requests),
-        "ranges": delivered.map(ranges),
-    })
 }
 
 /// The secret of a view's link: `HMAC(session key, "custos/view-link/v1" 0x00 | view id)`.

@@ -6,7 +6,7 @@
 
 use custos_core::{
     hash::Hash,
-    ids::{AccountId, Id, RowId, ScopeId, SessionId, Timestamp},
+    ids::{AccountId, Id, RowId, ScopeId, SessionId, Timestamp, TokenId},
     keys::SessionKey,
 };
 use diesel::prelude::*;
@@ -400,6 +400,19 @@ pub fn token(
     secret_hash: &Hash,
 ) -> Result<Option<TokenRow>, DbError> {
     tokens::find(connection, keyring, room, secret_hash)
+}
+
+/// A token by its id, checked, whether it still holds or not.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn token_by_id(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    token: TokenId,
+) -> Result<Option<TokenRow>, DbError> {
+    tokens::get(connection, keyring, room, token)
 }
 
 fn with_person(

@@ -229,6 +229,22 @@ pub(in crate::db) fn find(
         .transpose()
 }
 
+/// A token by its id, checked, whether it still holds or not.
+pub(in crate::db) fn get(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    token: TokenId,
+) -> Result<Option<TokenRow>, DbError> {
+    let raw: Option<Raw> = tokens::table
+        .find(token.as_bytes().to_vec())
+        .select(Raw::as_select())
+        .first(connection)
+        .optional()?;
+    raw.map(|raw| opened(connection, keyring, room, raw))
+        .transpose()
+}
+
 fn of_account(
     connection: &mut Connection,
     keyring: &Keyring,

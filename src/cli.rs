@@ -1,0 +1,101 @@
+//! The command line.
+//!
+//! Exit codes: 0 done, 1 an error, 2 wrong usage, 3 damage found.
+
+mod demo;
+mod init;
+mod serve;
+
+use std::{fmt, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{config::Config, telemetry};
+
+/// An evidence room that can prove itself.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    /// The settings file; `custos.toml`, if there is one, when it is not given
+    #[arg(long, global = true, env = "CUSTOS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Found a room: its keys, its log, its first administrator
+    Init(init::Arguments),
+    /// Serve the room
+    Serve,
+    /// Build a fictional case in a room of its own and serve it on localhost
+    Demo(demo::Arguments),
+}
+
+/// What ends a command early; its text goes to standard error.
+#[derive(Debug)]
+pub(crate) struct Failed(String);
+
+impl<E: std::error::Error> From<E> for Failed {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Failed {
+    /// A failure in these words.
+    pub(crate) fn because(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    match start(arguments) {
+        Ok(code) => code,
+        Err(failed) => {
+            eprintln!("custos: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
+    // One provider for all TLS of the process, named before anything can ask for one.
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        return Err(Failed::because("another TLS provider was installed first"));
+    }
+    let config = Config::read(arguments.config.as_deref())?;
+    telemetry::start(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Init(arguments) => init::run(&config, &arguments).await,
+            Command::Serve => serve::run(&config).await,
+            Command::Demo(arguments) => demo::run(&config, &arguments).await,
+        }
+    })
+}

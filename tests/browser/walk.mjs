@@ -1,0 +1,333 @@
+// One walk through the demo, as its people would take it, at two widths, with and without
+// JavaScript. Every page is checked by axe-core, for errors in the console, and for width.
+
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+import { startBrowser, startRoom } from './room.mjs';
+
+const WIDTHS = [1280, 360];
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const shots = process.argv[2];
+
+let passed = 0;
+let failed = 0;
+
+async function step(name, work) {
+  try {
+    await work();
+    passed += 1;
+    console.log(`ok    ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAIL  ${name}\n      ${String(error.message ?? error).split('\n').slice(0, 8).join('\n      ')}`);
+  }
+}
+
+function equal(got, wanted, what) {
+  if (got !== wanted) throw new Error(`${what}: got ${got}, wanted ${wanted}`);
+}
+
+function holds(truth, what) {
+  if (!truth) throw new Error(what);
+}
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+/** A page that notes what goes wrong in it. */
+async function open(browser, options = {}) {
+  const context = await browser.newContext({ viewport: { width: WIDTHS[0], height: 900 }, ...options });
+  const page = await context.newPage();
+  page.wrong = [];
+  page.on('pageerror', (error) => page.wrong.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error') page.wrong.push(`console: ${message.text()}`);
+  });
+  return page;
+}
+
+/** Checks a page with axe-core and at both widths, and keeps a picture of each. */
+async function look(page, name) {
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 900 });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    holds(wide <= width, `${name} is ${wide} pixels wide at ${width}`);
+    await page.screenshot({ path: join(shots, `${name}-${width}.png`), fullPage: true });
+  }
+  await page.setViewportSize({ width: WIDTHS[0], height: 900 });
+  // The page's own policy allows no script but its own; the checker is put in from outside it.
+  const session = await page.context().newCDPSession(page);
+  const evaluate = (expression, awaitPromise = false) =>
+    session.send('Runtime.evaluate', { expression, awaitPromise, returnByValue: true });
+  await evaluate(axe);
+  const { result } = await evaluate(
+    "axe.run(document, { iframes: false }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ')).join(', ')))",
+    true,
+  );
+  holds(Array.isArray(result.value), 'axe did not run');
+  equal(result.value.join('; '), '', `what axe finds on ${name}`);
+  equal(page.wrong.join('; '), '', `errors on ${name}`);
+}
+
+async function enter(page, room, person) {
+  await page.goto(room.link(person));
+  await page.click('main button[type=submit]');
+  await page.waitForURL(`${room.origin}/cases`);
+}
+
+async function openCase(page, room) {
+  await page.goto(`${room.origin}/cases`);
+  await page.click('main a[href^="/cases/"]');
+  await page.waitForURL(/\/cases\/[0-9a-f]{32}$/);
+}
+
+async function openItem(page, room, reference) {
+  await openCase(page, room);
+  await page.click(`main a:text-is("${reference}")`);
+  await page.waitForURL(/\/items\/[0-9a-f]{32}$/);
+}
+
+async function openView(page, room, reference) {
+  await openItem(page, room, reference);
+  const form = page.locator('form', { has: page.locator('text=Open here') });
+  await form.locator('textarea').fill('to look at it for the case file');
+  await form.locator('text=Open here').click();
+  await page.waitForURL(/\/views\/[0-9a-f]{32}$/);
+}
+
+async function download(page, click) {
+  const [got] = await Promise.all([page.waitForEvent('download'), click()]);
+  return readFileSync(await got.path());
+}
+
+async function depositForm(page, room, { reference, description, file }) {
+  await openCase(page, room);
+  await page.click('text=Deposit an item');
+  await page.fill('input[name=reference]', reference);
+  await page.fill('[name=description]', description);
+  await page.setInputFiles('input[type=file]', file);
+}
+
+async function investigator(room, browser) {
+  const page = await open(browser);
+  await step('an investigator enters by a link', async () => {
+    await page.goto(room.link('Callum Rook'));
+    equal(new URL(page.url()).hash, '', 'the secret left in the address');
+    await look(page, 'enter');
+    await page.click('main button[type=submit]');
+    await page.waitForURL(`${room.origin}/cases`);
+    await look(page, 'cases');
+  });
+  await step('a link is used once', async () => {
+    const again = await open(browser);
+    await again.goto(room.link('Callum Rook'));
+    await again.click('main button[type=submit]');
+    await again.waitForLoadState();
+    holds(!again.url().endsWith('/cases'), 'the link worked twice');
+    await again.context().close();
+  });
+  await step('the case and its items are listed, the restricted one is not', async () => {
+    await openCase(page, room);
+    await look(page, 'case');
+    const text = await page.textContent('main');
+    holds(text.includes('JS/1') && text.includes('CR/1'), 'an item is missing');
+    holds(!text.includes('JS/2'), 'the restricted item is listed');
+  });
+  await step('an item shows its fingerprint', async () => {
+    await openItem(page, room, 'JS/1');
+    await look(page, 'item');
+    holds(/[0-9a-f]{64}/.test(await page.textContent('main')), 'no fingerprint');
+  });
+  await step('text is read in place, from the second origin', async () => {
+    await openView(page, room, 'JS/1');
+    const frame = page.frames().find((f) => f.url().startsWith(`http://content.localhost:${room.port}/v/`));
+    holds(frame, 'no frame of the second origin');
+    holds((await frame.textContent('body')).includes('RECORD OF INTERVIEW'), 'another text');
+    await look(page, 'view-text');
+  });
+  await step('an image is seen in place', async () => {
+    await openView(page, room, 'JS/3');
+    const image = page.locator('main img');
+    await image.waitFor();
+    const width = await image.evaluate((img) => img.decode().then(() => img.naturalWidth));
+    holds(width > 100, 'the image did not load');
+    holds((await image.getAttribute('src')).includes('content.localhost'), 'another origin');
+    await look(page, 'view-image');
+  });
+  await step('a video plays in place, and can be sought in', async () => {
+    await openView(page, room, 'CR/1');
+    const played = await page.locator('main video').evaluate(async (video) => {
+      video.muted = true;
+      await new Promise((resolve, reject) => {
+        video.addEventListener('error', () => reject(new Error('the video failed')), { once: true });
+        if (video.readyState >= 1) resolve();
+        else video.addEventListener('loadedmetadata', resolve, { once: true });
+      });
+      const middle = video.duration / 2;
+      video.currentTime = middle;
+      await new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }));
+      await video.play();
+      return video.currentTime >= middle;
+    });
+    holds(played, 'the video did not go on from its middle');
+    await look(page, 'view-video');
+  });
+  await step('what was opened stands in the history', async () => {
+    await openItem(page, room, 'JS/3');
+    await page.click('text=History');
+    await page.waitForLoadState();
+    const text = await page.textContent('main');
+    holds(text.includes('deposited this item') && text.includes('opened the content'), 'a line is missing');
+    await look(page, 'history');
+  });
+  return page;
+}
+
+async function deposits(room, browser, page) {
+  const bytes = randomBytes(3_000_000);
+  const file = { name: 'rück seite\u202e.bin', mimeType: 'application/octet-stream', buffer: bytes };
+  await step('a file is deposited, with JavaScript and its progress', async () => {
+    await depositForm(page, room, { reference: 'CR/90', description: 'A file from the walk', file });
+    await look(page, 'deposit');
+    await page.click('main button:has-text("Deposit")');
+    await page.waitForURL(/\/items\/[0-9a-f]{32}/);
+    const text = await page.textContent('main');
+    holds(text.includes(sha256(bytes)), 'another fingerprint');
+    holds(text.includes('rück seite'), 'another file name');
+    await look(page, 'deposited');
+  });
+  await step('it is read back byte for byte', async () => {
+    const form = page.locator('form', { has: page.locator('text=Take a copy away') });
+    await form.locator('textarea').fill('to compare it with what was sent');
+    await form.locator('text=Take a copy away').click();
+    await page.waitForURL(/\/views\/[0-9a-f]{32}$/);
+    await look(page, 'copy');
+    const got = await download(page, () => page.click('text=Download the copy'));
+    equal(sha256(got), sha256(bytes), 'the bytes');
+  });
+  await step('a file is deposited without JavaScript', async () => {
+    const state = await page.context().storageState();
+    const plain = await open(browser, { javaScriptEnabled: false, storageState: state });
+    const other = randomBytes(100_000);
+    await depositForm(plain, room, {
+      reference: 'CR/91',
+      description: 'A file without JavaScript',
+      file: { ...file, buffer: other },
+    });
+    await plain.click('main button:has-text("Deposit")');
+    await plain.waitForURL(/\/items\/[0-9a-f]{32}/);
+    holds((await plain.textContent('main')).includes(sha256(other)), 'another fingerprint');
+    await plain.context().close();
+  });
+  await step('a hash that does not fit puts the file in quarantine', async () => {
+    await depositForm(page, room, { reference: 'CR/92', description: 'A wrong hash', file });
+    await page.fill('input[name=sha256]', '0'.repeat(64));
+    await page.click('main button:has-text("Deposit")');
+    await page.waitForURL(/\/items\/[0-9a-f]{32}/);
+    const text = await page.textContent('main');
+    holds(text.includes('quarantined') && text.includes('0'.repeat(64)), 'it is not said');
+    await look(page, 'quarantined');
+  });
+}
+
+async function proofs(room, page) {
+  const folder = join(shots, '..', 'taken');
+  mkdirSync(folder, { recursive: true });
+  const trust = join(room.folder, 'trust.policy');
+  const verify = (...more) =>
+    execFileSync(process.env.CUSTOS_VERIFY_BIN, [...more, '--trust', trust], { encoding: 'utf8' });
+  await step('a receipt is taken and verifies', async () => {
+    await openItem(page, room, 'JS/1');
+    const receipt = await download(page, () => page.click('text=Receipt'));
+    writeFileSync(join(folder, 'receipt'), receipt);
+    holds(verify('--receipt', join(folder, 'receipt')).includes('VERIFIED'), 'it does not verify');
+  });
+  await step('a bundle is taken and verifies against the receipt', async () => {
+    await openItem(page, room, 'JS/1');
+    const form = page.locator('form', { has: page.locator('text=Make and download the bundle') });
+    await form.locator('input[type=radio]').nth(1).check();
+    await form.locator('textarea').fill('to check it away from the room');
+    const bundle = await download(page, () => form.locator('text=Make and download the bundle').click());
+    writeFileSync(join(folder, 'bundle.zip'), bundle);
+    const told = verify(join(folder, 'bundle.zip'), '--held', join(folder, 'receipt'));
+    holds(told.includes('VERIFIED') && told.includes('unchanged since its deposit'), told);
+  });
+}
+
+async function others(room, browser) {
+  await step('the defence sees what was served to its party, and nothing else', async () => {
+    const page = await open(browser);
+    await enter(page, room, 'Amara Kestle');
+    await openCase(page, room);
+    const text = await page.textContent('main');
+    holds(text.includes('JS/1'), 'what was served is missing');
+    holds(!text.includes('CR/4') && !text.includes('JS/2') && !text.includes('CR/90'), 'more is shown');
+    await look(page, 'case-defence');
+    await page.context().close();
+  });
+  await step('the defence reads a text, and nobody but the court sees that', async () => {
+    const page = await open(browser);
+    await enter(page, room, 'Piet Hallam');
+    await openView(page, room, 'JS/1');
+    await page.context().close();
+  });
+  await step('an administrator keeps people, and sees no case', async () => {
+    const page = await open(browser);
+    await page.goto(room.link('Ivo Brandreth'));
+    await page.click('main button[type=submit]');
+    await page.waitForLoadState();
+    await page.goto(`${room.origin}/people`);
+    await look(page, 'people');
+    await page.goto(`${room.origin}/cases`);
+    holds(!(await page.textContent('main')).includes('LANTERN'), 'the case is listed');
+    await page.context().close();
+  });
+  await step('a wrong password is refused in plain words', async () => {
+    const page = await open(browser);
+    await page.goto(`${room.origin}/sign-in`);
+    await look(page, 'sign-in');
+    await page.fill('input[name=login]', 'nobody');
+    await page.fill('input[name=password]', 'not the password');
+    await page.click('main button[type=submit]');
+    await page.waitForLoadState();
+    page.wrong.length = 0; // The browser notes the 401 itself.
+    await look(page, 'sign-in-refused');
+    await page.context().close();
+  });
+  await step('an address that is nothing says so', async () => {
+    const page = await open(browser);
+    const answer = await page.goto(`${room.origin}/items/${'0'.repeat(32)}`);
+    // Nobody is signed in here, so nothing is said of what there is.
+    equal(answer.status(), 401, 'status');
+    await enter(page, room, 'Noor Ellery');
+    const known = await page.goto(`${room.origin}/items/${'0'.repeat(32)}`);
+    equal(known.status(), 404, 'status');
+    page.wrong.length = 0; // The browser notes the 401 and the 404 itself.
+    await look(page, 'not-found');
+    await page.context().close();
+  });
+}
+
+rmSync(shots, { recursive: true, force: true });
+mkdirSync(shots, { recursive: true });
+const room = await startRoom();
+const browser = await startBrowser();
+try {
+  const page = await investigator(room, browser);
+  await deposits(room, browser, page);
+  await proofs(room, page);
+  await others(room, browser);
+  await step('nothing secret is in the log', async () => {
+    const log = room.log.join('');
+    holds(!log.includes('custos_') && !/\/v\/[0-9a-f]/.test(log), 'a secret is in the log');
+  });
+} finally {
+  await browser.close();
+  await room.stop();
+}
+console.log(`pictures: ${shots}`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
