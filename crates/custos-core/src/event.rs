@@ -68,7 +68,10 @@ pub mod slot {
     pub const ROWS: usize = 31;
 }
 
-/// Kinds that the formats give a meaning to; the whole list is in `docs/FORMATS.md`.
+/// The closed list of kinds; `docs/FORMATS.md` gives the detail of each.
+///
+/// Those with a constant are the ones that readers give a meaning to; the others are words
+/// to them.
 pub mod kind {
     #![allow(missing_docs)]
     pub const DEPOSIT: &str = "deposit";
@@ -80,6 +83,50 @@ pub mod kind {
     pub const RESTORED: &str = "restored";
     pub const BUNDLE: &str = "bundle";
     pub const COVER: &str = "cover";
+
+    /// Every kind that a room may write, ascending; a reader takes others too.
+    pub const ALL: &[&str] = &[
+        "account_status",
+        BUNDLE,
+        "bundle_taken",
+        "case_open",
+        COVER,
+        DEPOSIT,
+        DERIVE,
+        "enrolment_issue",
+        "enrolment_use",
+        EXPUNGE,
+        "history",
+        "lift_restriction",
+        "list",
+        MOVE_IN,
+        "party_add",
+        "password_set",
+        "person_add",
+        "person_create",
+        "person_status",
+        "policy_set",
+        "read",
+        "receipt",
+        RECORD_TREE,
+        "refuse",
+        REGISTER,
+        RESTORED,
+        "restrict",
+        "serve",
+        "sign_in",
+        "sign_in_failed",
+        "sign_out",
+        "token_issue",
+        "token_revoke",
+        "view",
+        "view_close",
+    ];
+
+    /// Whether a room may write this kind.
+    pub fn is_known(kind: &str) -> bool {
+        ALL.binary_search(&kind).is_ok()
+    }
 
     /// Whether entries of this kind add an item to their scope.
     pub fn adds_item(kind: &str) -> bool {

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Receipts and bundles by a reader that was written from docs/FORMATS.md alone, and the examples
+# of that page. `CUSTOS_PYTHON` names a Python with tests/interop/python/requirements.txt.
+set -eu
+cd "$(dirname "$0")/../.."
+: "${CUSTOS_PYTHON:=$PWD/target/venv/bin/python}"
+"$CUSTOS_PYTHON" -B tests/interop/python/documented.py
+"$CUSTOS_PYTHON" -B tests/interop/python/receipt.py
+"$CUSTOS_PYTHON" -B tests/interop/python/bundle.py
