@@ -9,6 +9,8 @@ mod demo;
 mod home;
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/kinds.rs"]
+mod kinds;
 #[path = "tidy/paths.rs"]
 mod paths;
 

@@ -226,6 +226,11 @@ impl<'a> Tx<'a> {
     /// The register can't be read or written; [`Error::Invalid`] when a detail is longer than
     /// an entry may be.
     pub fn enter(&mut self, draft: Draft) -> Result<Entered, Error> {
+        debug_assert!(
+            event::kind::is_known(draft.kind),
+            "`{}` is in the list of kinds",
+            draft.kind
+        );
         let keys = self.scope_keys(draft.scope)?;
         let adds = event::kind::adds_item(draft.kind);
         let subject_chain = Chain::Subject(draft.scope, draft.subject.id);
