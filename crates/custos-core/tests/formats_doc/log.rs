@@ -21,7 +21,7 @@ const UNIX_SECONDS: u64 = 1_790_000_060;
 
 pub fn examples() -> Vec<Example> {
     let (values, entry, openings) = deposit();
-    let commitments = entry.commit(&openings.0, &openings.1).expect("canonical");
+    let commitments = entry.commit(&openings.0, &openings.1);
     let c = commitments.entry();
     let open = |slot| Receipt::may_open(slot, false) && slot != slot::ACTOR;
     let disclosed = entry
