@@ -1,6 +1,6 @@
 #!/bin/sh
-# Receipts and bundles by a reader that was written from docs/FORMATS.md alone, and the examples
-# of that page. `CUSTOS_PYTHON` names a Python with tests/interop/python/requirements.txt.
+# Receipts and bundles by a reader that follows docs/FORMATS.md and shares no code with the
+# program, and the examples of that page. `CUSTOS_PYTHON` names a Python with tests/interop/python/requirements.txt.
 set -eu
 cd "$(dirname "$0")/../.."
 : "${CUSTOS_PYTHON:=$PWD/target/venv/bin/python}"

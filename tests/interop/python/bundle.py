@@ -1,5 +1,5 @@
 """Verifies bundles: `bundle.py POLICY BUNDLE [RECEIPT...]`, or all frozen vectors without
-arguments. Written from docs/FORMATS.md; it gives the step at which a bundle fails.
+arguments. It follows docs/FORMATS.md, and gives the step at which a bundle fails.
 """
 
 import json

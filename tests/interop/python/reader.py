@@ -1,5 +1,5 @@
-"""What receipts and bundles are made of, read as docs/FORMATS.md says and from nothing else:
-JSON, disclosed entries, the custody log's proofs, signed notes, and whom a verifier trusts.
+"""What receipts and bundles are made of, read as docs/FORMATS.md says, without code of
+the program: JSON, disclosed entries, the custody log's proofs, signed notes, and whom a verifier trusts.
 """
 
 import base64
