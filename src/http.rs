@@ -15,6 +15,7 @@ mod errors;
 mod headers;
 mod json;
 mod length;
+mod media;
 pub mod origins;
 mod range;
 mod room;

@@ -44,7 +44,7 @@
 
   function problem(request) {
     try {
-      const detail = JSON.parse(request.responseText).detail;
+      const detail = JSON.parse(request.responseText).detail.replaceAll("`", "");
       return detail.charAt(0).toUpperCase() + detail.slice(1) + ".";
     } catch {
       return "The room did not answer as expected (" + request.status + "). Look at the case before you send it again.";
@@ -60,9 +60,10 @@
     });
     request.addEventListener("load", function () {
       window.onbeforeunload = null;
-      if (request.status >= 200 && request.status < 300) {
+      const onward = request.getResponseHeader("Location");
+      if (request.status === 201 && onward) {
         tell("Deposited.", false);
-        window.location.assign(request.responseURL);
+        window.location.assign(onward);
       } else {
         ended(problem(request));
       }
@@ -71,7 +72,7 @@
       ended("The connection was lost. Nothing was kept; send it again.");
     });
     request.open("POST", form.action);
-    request.setRequestHeader("Accept", "text/html, application/problem+json");
+    request.setRequestHeader("Accept", "application/problem+json");
     progress.hidden = false;
     bar.hidden = false;
     button.disabled = true;

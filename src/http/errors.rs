@@ -247,17 +247,19 @@ enum Shape {
     Line,
 }
 
+/// Whether a script of ours asks, which reads problems rather than pages.
+pub fn is_script(request: &Request<'_>) -> bool {
+    let accepts = request.headers().get_one("accept");
+    accepts.is_some_and(|accepts| accepts.contains("application/problem+json"))
+}
+
 fn shape(request: &Request<'_>) -> Shape {
     let path = request.uri().path();
     let first = path.segments().next();
-    let wants_json = || {
-        let accepts = request.headers().get_one("accept");
-        accepts.is_some_and(|accepts| accepts.contains("application/problem+json"))
-    };
     match (Side::of(request), first) {
         (Side::Room, Some("log")) => Shape::Line,
         (Side::Room, Some("api" | "health")) => Shape::Json,
-        (Side::Room, _) if wants_json() => Shape::Json,
+        (Side::Room, _) if is_script(request) => Shape::Json,
         (Side::Room, _) => Shape::Page,
         _ => Shape::Line,
     }

@@ -153,6 +153,26 @@ async fn a_form_is_deposited_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_script_is_told_the_way_on() {
+    let bench = Bench::new().await;
+    let fields = [
+        ("csrf", bench.officer.csrf.as_str()),
+        ("reference", "JS/2"),
+        ("description", "notes"),
+    ];
+    let body = bench.multipart(&fields, b"x");
+    let head = bench.form_head(body.len());
+    let head = head.replace("Host:", "Accept: application/problem+json\r\nHost:");
+    let mut request = head.into_bytes();
+    request.extend_from_slice(&body);
+    let start = bench.app.size().await;
+    let answer = bench.app.raw(&request).await;
+    assert_eq!(status(&answer), 201, "{answer}");
+    assert!(answer.contains("\r\nlocation: /items/"), "{answer}");
+    assert_eq!(bench.app.kinds_since(start).await, ["deposit"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_is_cut_or_forged_leaves_nothing() {
     let bench = Bench::new().await;
     let honest = [

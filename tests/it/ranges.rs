@@ -210,3 +210,29 @@ async fn a_view_is_its_holders_and_ends() {
     assert_eq!(bench.app.kinds_since(start).await, ["view_close"]);
     assert_eq!(bench.get(&address, None).await.status(), 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_in_the_middle_breaks_the_connection() {
+    let bytes = vec![b'a'; 20 << 20];
+    let bench = Bench::new(&bytes).await;
+    let address = bench.app.view(&bench.officer, &bench.item, "view").await;
+    let objects = bench.app.folder.path().join("store").join("objects");
+    let folders = std::fs::read_dir(objects).expect("a folder");
+    let path = folders
+        .flat_map(|folder| std::fs::read_dir(folder.expect("an entry").path()).expect("a folder"))
+        .map(|file| file.expect("an entry").path())
+        .find(|path| path.metadata().is_ok_and(|found| found.len() > 20 << 20))
+        .expect("the object");
+    let mut stored = std::fs::read(&path).expect("the object");
+    stored[15 << 20] ^= 1;
+    std::fs::write(&path, stored).expect("it is damaged");
+    let answer = bench.get(&address, None).await;
+    let length = answer.content_length();
+    let body = answer.bytes().await;
+    assert!(
+        body.is_err(),
+        "what is damaged never looks whole, whatever its length: {length:?}"
+    );
+    let start = bench.get(&address, Some("bytes=0-99")).await;
+    assert_eq!(start.bytes().await.expect("what is whole").len(), 100);
+}

@@ -36,7 +36,7 @@ pub struct TestApp {
     pub port: u16,
     pub admin: User,
     client: Client,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl TestApp {
@@ -89,7 +89,7 @@ impl TestApp {
             port,
             admin: User::nobody(),
             client,
-            _folder: folder,
+            folder,
         };
         app.answers().await;
         app.admin = app.enrol(&secret).await;

@@ -2,7 +2,12 @@
 
 use askama::Template;
 use custos_core::ids::{CaseId, ItemId, Timestamp, ViewId};
-use rocket::{Data, FromForm, State, get, post, response::Redirect};
+use rocket::{
+    Data, FromForm, Request, Response, State, get,
+    http::Status,
+    post,
+    response::{self, Redirect, Responder},
+};
 use serde_json::Value;
 
 use super::{Page, Shell, purposes, sessions::Nothing, then};
@@ -13,7 +18,8 @@ use crate::{
         views::{self, Holder},
     },
     http::{
-        errors::Failure,
+        errors::{Failure, is_script},
+        media::{Player, shown},
         origins::Origins,
         room::{
             guards::{Named, Posted, Seat},
@@ -110,16 +116,9 @@ pub struct ViewPage {
 }
 
 impl ViewPage {
-    /// What shows it: `text`, `image`, `audio`, `video`, or nothing.
-    fn player(&self) -> &str {
-        let essence = self.media_type.split(';').next().unwrap_or_default();
-        match essence.split_once('/') {
-            Some(("text", "plain")) => "text",
-            Some(("image", "jpeg" | "png" | "gif" | "webp")) => "image",
-            Some(("audio", _)) => "audio",
-            Some(("video", "mp4" | "webm")) => "video",
-            _ => "",
-        }
+    /// What shows it; nothing where it is only taken away.
+    fn player(&self) -> Option<Player> {
+        shown(&self.media_type).map(|(player, _)| player)
     }
 }
 
@@ -152,9 +151,26 @@ pub async fn deposit(
     case: Named<CaseId>,
     parts: Parts,
     data: Data<'_>,
-) -> Result<Redirect, Failure> {
+) -> Result<Onward, Failure> {
     let deposited = multipart::deposit(room, &seat, case.0, parts, data).await?;
-    Ok(then(format!("/items/{}?deposited", deposited.item)))
+    Ok(Onward(format!("/items/{}?deposited", deposited.item)))
+}
+
+/// The way on from a deposit. A script is told it and leads there itself: were it redirected,
+/// it would read the page once for nothing, which would be entered.
+pub struct Onward(String);
+
+impl<'r> Responder<'r, 'static> for Onward {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        if is_script(request) {
+            let mut made = Response::build();
+            return made
+                .status(Status::Created)
+                .raw_header("Location", self.0)
+                .ok();
+        }
+        then(self.0).respond_to(request)
+    }
 }
 
 #[get("/items/<item>?<deposited>")]
