@@ -2,15 +2,20 @@
 //!
 //! Exit codes: 0 done, 1 an error, 2 wrong usage, 3 damage found.
 
+mod access;
+mod bars;
+mod bundle;
 mod demo;
+mod deposit;
 mod init;
+mod receipt;
 mod serve;
 
 use std::{fmt, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::{config::Config, telemetry};
+use crate::{client::error::ClientError, config::Config, telemetry};
 
 /// An evidence room that can prove itself.
 #[derive(Debug, Parser)]
@@ -31,6 +36,11 @@ enum Command {
     Serve,
     /// Build a fictional case in a room of its own and serve it on localhost
     Demo(demo::Arguments),
+    Deposit(Box<deposit::Arguments>),
+    /// Take the receipt of an item's deposit away
+    Receipt(receipt::Arguments),
+    /// Take a bundle of an item's custody away, which verifies offline
+    Bundle(bundle::Arguments),
 }
 
 /// What ends a command early; its text goes to standard error.
@@ -96,6 +106,18 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Init(arguments) => init::run(&config, &arguments).await,
             Command::Serve => serve::run(&config).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
+            Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),
+            Command::Receipt(arguments) => Ok(receipt::run(&arguments).await),
+            Command::Bundle(arguments) => Ok(bundle::run(&arguments).await),
         }
     })
+}
+
+/// Says why a client's command ends, and with which code.
+fn failed(error: &ClientError) -> ExitCode {
+    eprintln!("custos: {error}");
+    match error {
+        ClientError::Usage(_) => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
 }

@@ -7,6 +7,7 @@
 pub mod ambient;
 pub mod app;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod content;
 pub mod db;

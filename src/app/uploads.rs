@@ -168,6 +168,16 @@ pub async fn receive<R: AsyncRead + Unpin>(
     }
 }
 
+/// The item that an announced deposit became, if its bytes were taken in: so that whoever
+/// lost the acknowledgement neither loses nor doubles the deposit. It says nothing that the
+/// depositor was not told, so it leaves no entry.
+///
+/// # Errors
+/// [`Error::NotFound`] for an upload that is not this person's.
+pub async fn state(room: &Room, who: &SignedIn, upload: UploadId) -> Result<Option<ItemId>, Error> {
+    Ok(announced(room, who, upload).await?.item_id)
+}
+
 /// What was announced under this id by whoever is signed in.
 async fn announced(room: &Room, who: &SignedIn, upload: UploadId) -> Result<UploadRow, Error> {
     let (core, person) = (room.core.clone(), who.person);

@@ -55,6 +55,7 @@ pub fn api_routes() -> Vec<Route> {
         api::cases::add_party,
         api::cases::add_person,
         api::evidence::announce,
+        api::evidence::upload,
         api::evidence::receive,
         api::evidence::read,
         api::evidence::open_view,

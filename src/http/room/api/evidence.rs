@@ -52,6 +52,18 @@ pub async fn announce(
     Ok(Created::at(&content, body))
 }
 
+/// Whether the bytes of what was announced were taken in, for a depositor whose
+/// acknowledgement was lost.
+#[get("/uploads/<upload>")]
+pub async fn upload(
+    caller: Depositor,
+    room: &State<Room>,
+    upload: Named<UploadId>,
+) -> Result<Json<Value>, Failure> {
+    let item = uploads::state(room, &caller.0, upload.0).await?;
+    Ok(Json(json!({"upload": upload.0, "item": item})))
+}
+
 /// The bytes of what was announced. Without their number, a cut could not be told from an end.
 #[put("/uploads/<upload>/content", data = "<data>")]
 pub async fn receive(

@@ -1,0 +1,461 @@
+//! The room's API, as far as the client needs it: one method for each request.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use custos_core::{
+    hash::Hash,
+    ids::{CaseId, ItemId, PersonId, Timestamp, UploadId},
+    receipt::MAX_TLOG_PROOF_BYTES,
+};
+use futures::Stream;
+use reqwest::{
+    Body, Client, Method, RequestBuilder, Response, StatusCode,
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    redirect::Policy,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    access::{Server, Token},
+    error::{ClientError, Problem},
+    names,
+    source::ChangedFile,
+    told::Announcement,
+};
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long an answer to a short request may take; a receipt waits for the next checkpoint.
+const ANSWER: Duration = Duration::from_secs(120);
+/// How long a transfer may stand still. Networks in the field do that.
+const STILL: Duration = Duration::from_secs(180);
+/// How long the room may take to acknowledge bytes that it has.
+const ACKNOWLEDGE: Duration = Duration::from_secs(600);
+/// Longest answer to a short request, in bytes: a case page with all its items.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// Longest problem, in bytes; what is longer comes from no room.
+const MAX_PROBLEM_BYTES: usize = 64 << 10;
+/// Longest wait that the room may ask for, in seconds.
+const MAX_RETRY_SECONDS: u64 = 30;
+/// Waits before a request that changed nothing is made again.
+const RETRIES: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+
+/// A room, and the token it is asked with.
+#[derive(Debug)]
+pub struct Api {
+    http: Client,
+    server: Server,
+    token: Token,
+}
+
+/// A case, as far as the client looks at it.
+#[derive(Debug, Deserialize)]
+pub struct Case {
+    /// Its items, as far as the caller may know of them.
+    pub items: Vec<Listed>,
+    /// What the caller may do.
+    pub may: May,
+}
+
+/// What the caller may do on a case.
+#[derive(Debug, Deserialize)]
+pub struct May {
+    /// Deposit.
+    pub deposit: bool,
+}
+
+/// An item in the list of its case.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Listed {
+    /// Its id.
+    pub id: ItemId,
+    /// Exhibit reference.
+    pub reference: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// An item, as far as the client looks at it.
+#[derive(Debug, Deserialize)]
+pub struct Item {
+    /// SHA-256 of the whole.
+    pub sha256: Hash,
+    /// Who deposited it.
+    pub depositor: PersonId,
+    /// Names of its states.
+    pub states: Vec<String>,
+}
+
+/// What the room acknowledges a deposit with.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Acknowledged {
+    /// The item.
+    pub item: ItemId,
+    /// Exhibit reference.
+    pub reference: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of the whole.
+    pub sha256: Hash,
+    /// When the last byte was received.
+    pub received_at: Timestamp,
+    /// Whether a declared hash does not fit.
+    pub quarantined: bool,
+    /// Its entry in the custody log.
+    pub entry: Entry,
+}
+
+/// The place of a deposit in the custody log.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Entry {
+    /// From 0.
+    pub index: u64,
+    /// The entry's commitment.
+    pub c: Hash,
+    /// Hash of its leaf.
+    pub leaf_hash: Hash,
+}
+
+/// What a bundle shall hold.
+#[derive(Debug, Clone, Serialize)]
+pub struct Wish {
+    /// Whether the content is in it, which needs a purpose.
+    pub content: bool,
+    /// A code of the room's list.
+    pub purpose: String,
+    /// In the person's own words.
+    pub why: String,
+}
+
+#[derive(Deserialize)]
+struct Me {
+    person: PersonId,
+}
+
+#[derive(Deserialize)]
+struct Announced {
+    upload: UploadId,
+}
+
+#[derive(Deserialize)]
+struct UploadState {
+    item: Option<ItemId>,
+}
+
+impl Api {
+    /// A client of one room. No redirect is followed: a token goes where it was meant to.
+    ///
+    /// # Errors
+    /// TLS can't be set up.
+    pub fn new(server: Server, token: Token) -> Result<Self, ClientError> {
+        let mut builder = Client::builder()
+            .user_agent(concat!("custos/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT);
+        if server.is_plain() {
+            // A proxy would see what only this machine is to see.
+            builder = builder.no_proxy();
+        }
+        let http = builder
+            .build()
+            .map_err(|error| ClientError::Usage(format!("TLS can't be set up: {error}")))?;
+        Ok(Self {
+            http,
+            server,
+            token,
+        })
+    }
+
+    /// The room.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Who the token stands for; `None` when it may deposit but not read.
+    ///
+    /// # Errors
+    /// The token is not accepted, or the room can't be reached.
+    pub async fn me(&self) -> Result<Option<PersonId>, ClientError> {
+        match self.get::<Me>("/api/v1/me").await {
+            Ok(me) => Ok(Some(me.person)),
+            Err(error) if error.problem() == Some("rights") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A case and its items.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn case(&self, case: CaseId) -> Result<Case, ClientError> {
+        self.get(&format!("/api/v1/cases/{case}")).await
+    }
+
+    /// An item.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn item(&self, item: ItemId) -> Result<Item, ClientError> {
+        self.get(&format!("/api/v1/items/{item}")).await
+    }
+
+    /// Announces an item, and learns the id under which its bytes are sent.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. An announcement alone deposits nothing.
+    pub async fn announce(
+        &self,
+        case: CaseId,
+        told: &Announcement<'_>,
+    ) -> Result<UploadId, ClientError> {
+        let path = format!("/api/v1/cases/{case}/items");
+        let body = serde_json::to_vec(told).expect("texts and numbers are JSON");
+        let announced: Announced = patiently(async || {
+            let request = self.request(Method::POST, &path)?.timeout(ANSWER);
+            let request = request
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone());
+            self.json(request).await
+        })
+        .await?;
+        Ok(announced.upload)
+    }
+
+    /// The item that an announced deposit became, if its bytes were taken in.
+    ///
+    /// # Errors
+    /// `not-found` when this person announced nothing under that id.
+    pub async fn upload(&self, upload: UploadId) -> Result<Option<ItemId>, ClientError> {
+        let state: UploadState = self.get(&format!("/api/v1/uploads/{upload}")).await?;
+        Ok(state.item)
+    }
+
+    /// Sends the bytes of an announced item, once. `sent` counts those that are on their way.
+    ///
+    /// # Errors
+    /// See [`ClientError::leaves_open`].
+    pub async fn send(
+        &self,
+        upload: UploadId,
+        size: u64,
+        sent: &AtomicU64,
+        bytes: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Result<Acknowledged, ClientError> {
+        let path = format!("/api/v1/uploads/{upload}/content");
+        let request = self
+            .request(Method::PUT, &path)?
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_LENGTH, size)
+            .body(Body::wrap_stream(bytes));
+        tokio::select! {
+            acknowledged = self.json(request) => acknowledged,
+            still = watch(size, sent) => Err(ClientError::Broken(still.into())),
+        }
+    }
+
+    /// The receipt of an item's deposit.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn receipt(&self, item: ItemId) -> Result<Vec<u8>, ClientError> {
+        let path = format!("/api/v1/items/{item}/receipt");
+        patiently(async || {
+            let request = self.request(Method::GET, &path)?.timeout(ANSWER);
+            let answer = self.answer(request).await?;
+            self.whole(answer, MAX_TLOG_PROOF_BYTES).await
+        })
+        .await
+    }
+
+    /// A bundle, which begins to come. Making it is an entry in the custody log, so it is
+    /// asked for once.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn bundle(&self, item: ItemId, wish: &Wish) -> Result<Coming<'_>, ClientError> {
+        let path = format!("/api/v1/items/{item}/bundle");
+        let request = self
+            .request(Method::POST, &path)?
+            .header(CONTENT_TYPE, "application/json")
+            .body(serde_json::to_vec(wish).expect("texts are JSON"));
+        let answer = tokio::time::timeout(ANSWER, self.answer(request));
+        let late = |_| ClientError::Broken("no answer came".into());
+        let answer = answer.await.map_err(late)??;
+        let length = answer
+            .content_length()
+            .ok_or_else(|| ClientError::Answer("a bundle without a length".into()))?;
+        Ok(Coming {
+            api: self,
+            answer,
+            length,
+        })
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ClientError> {
+        let odd = |_| ClientError::Usage("the token is not one line of plain text".into());
+        let token = self.token.header().map_err(odd)?;
+        let request = self.http.request(method, self.server.at(path));
+        Ok(request.header(AUTHORIZATION, token))
+    }
+
+    /// A request that changes nothing, so it may be made again.
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        patiently(async || {
+            let request = self.request(Method::GET, path)?.timeout(ANSWER);
+            self.json(request).await
+        })
+        .await
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        let answer = self.answer(request).await?;
+        let bytes = self.whole(answer, MAX_ANSWER_BYTES).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| ClientError::Answer(format!("it is not what the API says: {error}")))
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let answer = request.send().await.map_err(|error| self.failed(&error))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(self.refused(answer).await)
+    }
+
+    async fn whole(&self, mut answer: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = answer.chunk().await.map_err(|error| self.failed(&error))? {
+            if bytes.len() + piece.len() > limit {
+                return Err(ClientError::Answer(format!(
+                    "it is longer than {limit} bytes"
+                )));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes)
+    }
+
+    async fn refused(&self, answer: Response) -> ClientError {
+        #[derive(Deserialize)]
+        struct Told {
+            r#type: String,
+            detail: String,
+        }
+
+        let status = answer.status();
+        let retry = answer.headers().get(RETRY_AFTER);
+        let retry_seconds = retry.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        let body = self.whole(answer, MAX_PROBLEM_BYTES).await;
+        let told = body
+            .ok()
+            .and_then(|body| serde_json::from_slice::<Told>(&body).ok());
+        let (name, detail) = match told {
+            Some(told) => {
+                let name = told.r#type.rsplit('/').next().unwrap_or_default();
+                (name.into(), names::plain(&told.detail))
+            }
+            None => (String::new(), elsewhere(status)),
+        };
+        ClientError::Refused(Problem {
+            status: status.as_u16(),
+            name,
+            detail,
+            retry_seconds,
+        })
+    }
+
+    fn failed(&self, error: &reqwest::Error) -> ClientError {
+        let (mut innermost, mut changed) = (error as &dyn std::error::Error, false);
+        while let Some(source) = innermost.source() {
+            innermost = source;
+            changed |= innermost.is::<ChangedFile>();
+        }
+        if changed {
+            return ClientError::Changed;
+        }
+        let cause = names::plain(&innermost.to_string());
+        if error.is_connect() {
+            let server = self.server.to_string();
+            return ClientError::Unreachable { server, cause };
+        }
+        ClientError::Broken(cause)
+    }
+}
+
+fn elsewhere(status: StatusCode) -> String {
+    format!("{status}, in no words of a room's; is this the address of one?")
+}
+
+/// Bytes that come, of a length that was said.
+pub struct Coming<'a> {
+    api: &'a Api,
+    answer: Response,
+    length: u64,
+}
+
+impl Coming<'_> {
+    /// Bytes of the whole.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// The connection broke, which it does when the room can't go on.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        let piece = tokio::time::timeout(STILL, self.answer.chunk()).await;
+        let still = |_| ClientError::Broken("nothing came for too long".into());
+        piece
+            .map_err(still)?
+            .map_err(|error| self.api.failed(&error))
+    }
+}
+
+/// Returns when bytes that are sent stand still for too long, with what that means.
+async fn watch(size: u64, sent: &AtomicU64) -> &'static str {
+    let (mut before, mut since) = (sent.load(Ordering::Relaxed), Instant::now());
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = sent.load(Ordering::Relaxed);
+        if now != before {
+            (before, since) = (now, Instant::now());
+        } else if now >= size && since.elapsed() > ACKNOWLEDGE {
+            return "the room did not acknowledge the bytes that were sent";
+        } else if now < size && since.elapsed() > STILL {
+            return "no more bytes could be sent";
+        }
+    }
+}
+
+/// Makes a request again, a few times, if it may succeed yet. Only for requests that deposit
+/// nothing and may be made twice.
+async fn patiently<T>(request: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, ClientError> {
+    for wait in RETRIES {
+        match request().await {
+            Err(error) if error.may_pass() || matches!(error, ClientError::Broken(_)) => {
+                tokio::time::sleep(pause(&error, wait)).await;
+            }
+            done => return done,
+        }
+    }
+    request().await
+}
+
+/// How long to wait before another attempt: what the room asks for, within bounds.
+pub(super) fn pause(error: &ClientError, usual: Duration) -> Duration {
+    match error {
+        ClientError::Refused(problem) => problem.retry_seconds.map_or(usual, |seconds| {
+            Duration::from_secs(seconds.min(MAX_RETRY_SECONDS)).max(usual)
+        }),
+        _ => usual,
+    }
+}

@@ -1,0 +1,167 @@
+//! What is told of an item before its bytes, as the API takes it.
+
+use custos_core::{
+    hash::{Hash, sha256},
+    ids::Timestamp,
+};
+use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::names::Name;
+
+/// When something was captured, and by which clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Captured {
+    /// The moment.
+    pub at: Timestamp,
+    /// Minutes east of UTC.
+    pub offset_minutes: i16,
+}
+
+impl Captured {
+    /// Reads RFC 3339: `2026-03-01T14:05:00+01:00`. The offset is never guessed.
+    ///
+    /// # Errors
+    /// A line that says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let form = "give date, time and offset from UTC, like `2026-03-01T14:05:00+01:00`";
+        let there = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| form)?;
+        let micros = there.unix_timestamp_nanos().div_euclid(1_000);
+        let at = i64::try_from(micros).ok();
+        let at = at.and_then(|micros| Timestamp::from_micros(micros).ok());
+        Ok(Self {
+            at: at.ok_or(form)?,
+            offset_minutes: there.offset().whole_minutes(),
+        })
+    }
+}
+
+/// What is told of every file of one deposit.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// What it is, in a sentence.
+    pub description: String,
+    /// Where it was obtained.
+    pub place: String,
+    /// When it was obtained.
+    pub captured: Option<Captured>,
+    /// Type, make, model, serial number.
+    pub device: String,
+    /// Acquisition tool and version.
+    pub tool: String,
+    /// Under which authority.
+    pub authority: String,
+    /// From whom or what; a pseudonym where a person must be protected.
+    pub source: String,
+    /// Restricted from the start.
+    pub restricted: bool,
+}
+
+/// A hash that is declared with an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Declared {
+    /// `md5`, `sha1`, `sha256`, `sha512`.
+    pub algorithm: &'static str,
+    /// Lower-case hex.
+    pub value: String,
+}
+
+/// The body with which an item is announced.
+#[derive(Debug, Clone, Serialize)]
+pub struct Announcement<'a> {
+    /// Exhibit reference.
+    pub reference: &'a str,
+    /// Original file name.
+    pub file_name: &'a Name,
+    /// Hashes taken before.
+    pub declared: &'a [Declared],
+    description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    captured_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    captured_offset_minutes: Option<i16>,
+    place: &'a str,
+    authority: &'a str,
+    source: &'a str,
+    device: &'a str,
+    tool: &'a str,
+    sensitivity: &'static str,
+}
+
+impl Told {
+    /// What is told of one file.
+    pub fn announce<'a>(
+        &'a self,
+        reference: &'a str,
+        file_name: &'a Name,
+        declared: &'a [Declared],
+    ) -> Announcement<'a> {
+        Announcement {
+            reference,
+            file_name,
+            declared,
+            description: &self.description,
+            captured_at: self.captured.map(|captured| captured.at),
+            captured_offset_minutes: self.captured.map(|captured| captured.offset_minutes),
+            place: &self.place,
+            authority: &self.authority,
+            source: &self.source,
+            device: &self.device,
+            tool: &self.tool,
+            sensitivity: if self.restricted {
+                "restricted"
+            } else {
+                "normal"
+            },
+        }
+    }
+}
+
+impl Announcement<'_> {
+    /// Names what is told, so that a rerun which tells something else announces anew.
+    pub fn fingerprint(&self) -> Hash {
+        let text = serde_json::to_vec(self).expect("texts and numbers are JSON");
+        sha256(&[&text])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capture_times_need_their_offset() {
+        let captured = Captured::parse("2026-11-23T14:25:30.5+01:00").expect("a time");
+        assert_eq!(captured.at.micros(), 1_795_440_330_500_000);
+        assert_eq!(captured.offset_minutes, 60);
+        let west = Captured::parse("2026-11-23T09:55:30-03:30").expect("a time");
+        assert_eq!(west.at.micros(), 1_795_440_330_000_000);
+        assert_eq!(west.offset_minutes, -210);
+        assert_eq!(
+            Captured::parse("2026-11-23T13:25:30Z").map(|c| c.offset_minutes),
+            Ok(0)
+        );
+        for odd in [
+            "",
+            "2026-11-23",
+            "2026-11-23T14:25:30",
+            "yesterday",
+            "2026-13-01T00:00:00Z",
+        ] {
+            assert!(Captured::parse(odd).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn another_description_is_another_announcement() {
+        let name = Name::Text("a.jpg".into());
+        let one = Told::default();
+        let other = Told {
+            description: "a photo".into(),
+            ..Told::default()
+        };
+        let print = |told: &Told| told.announce("JS/1", &name, &[]).fingerprint();
+        assert_eq!(print(&one), print(&one.clone()));
+        assert_ne!(print(&one), print(&other));
+    }
+}
