@@ -18,9 +18,10 @@ use crate::client::{
 /// How often the bars are drawn.
 const EVERY: Duration = Duration::from_millis(125);
 /// Characters of a file name beside its bar.
-const NAME_CHARS: usize = 28;
+const NAME_CHARS: usize = 16;
 /// No colour anywhere, so that `NO_COLOR` has nothing to forbid.
-const STYLE: &str = "{prefix:28} {msg:7} [{bar:24}] {bytes:>11} of {total_bytes:11} {bytes_per_sec:>13}, {eta} left";
+const STYLE: &str =
+    "{prefix:16} {msg:7} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
 
 /// One bar for each file that is being worked on.
 pub(super) struct Bars {

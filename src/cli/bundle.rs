@@ -23,7 +23,8 @@ pub(super) struct Arguments {
     /// The item
     #[arg(long, value_name = "ID")]
     item: ItemId,
-    /// What the content is for, like `investigation`; the room has the list
+    /// What the content is for: investigation, prosecution, disclosure, defence, adjudication,
+    /// protection, cross_border, research
     #[arg(long, value_name = "CODE", required_unless_present = "no_content")]
     purpose: Option<String>,
     /// Why, in your own words; it is entered in the custody log

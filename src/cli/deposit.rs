@@ -22,7 +22,7 @@ use crate::{
 /// The exit code when everything is deposited and something of it is in quarantine.
 const QUARANTINED: u8 = 3;
 
-/// Hands files to a room, each once.
+/// Hand files to a room, each once
 ///
 /// Each file is hashed, announced with its SHA-256, and sent. A journal keeps what was
 /// acknowledged: after a broken link, a closed laptop or a killed process run the same command
@@ -68,25 +68,55 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 struct ToldArguments {
     /// What it is, in a sentence
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     description: String,
     /// Where it was obtained
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     place: String,
     /// When it was obtained, with the clock's offset: `2026-03-01T14:05:00+01:00`
     #[arg(long, value_name = "TIME", value_parser = Captured::parse)]
     captured_at: Option<Captured>,
     /// The device: type, make, model, serial number
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     device: String,
     /// The acquisition tool and its version
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     tool: String,
     /// Under which authority it was obtained
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     authority: String,
     /// From whom or what; a pseudonym where a person must be protected
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     source: String,
     /// Restrict it from the start
     #[arg(long)]
@@ -239,7 +269,7 @@ fn told_of_failure(failure: &Failure) -> (Option<&Kept>, Value) {
     let (kept, standing) = match &failure.standing {
         Standing::Out => (None, "no"),
         Standing::Unknown => (None, "unknown"),
-        Standing::In(kept) => (Some(kept), "yes"),
+        Standing::In(kept) => (Some(kept.as_ref()), "yes"),
     };
     let more = json!({
         "outcome": "failed",

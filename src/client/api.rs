@@ -376,7 +376,10 @@ impl Api {
         let (mut innermost, mut changed) = (error as &dyn std::error::Error, false);
         while let Some(source) = innermost.source() {
             innermost = source;
-            changed |= innermost.is::<ChangedFile>();
+            // What an I/O error was made of is not its source.
+            let inside = innermost.downcast_ref::<std::io::Error>();
+            let inside = inside.and_then(std::io::Error::get_ref);
+            changed |= inside.is_some_and(|inside| inside.is::<ChangedFile>());
         }
         if changed {
             return ClientError::Changed;

@@ -109,7 +109,7 @@ pub enum Standing {
     /// Only the room knows.
     Unknown,
     /// It is; what failed came after.
-    In(Kept),
+    In(Box<Kept>),
 }
 
 /// A file that failed.
@@ -237,7 +237,7 @@ impl Run<'_> {
                 Ok(file) => measured.push((position, file)),
                 Err(error) => self.end(
                     &mut tally,
-                    Report {
+                    &Report {
                         file,
                         measured: None,
                         result: Err(Failure::out(error)),
@@ -251,7 +251,7 @@ impl Run<'_> {
             .map(|planned| self.carry_out(&ground, planned))
             .buffer_unordered(self.order.jobs);
         while let Some(report) = reports.next().await {
-            self.end(&mut tally, report);
+            self.end(&mut tally, &report);
         }
         Ok(tally)
     }
@@ -313,7 +313,7 @@ impl Run<'_> {
             .map_err(|stopped| ClientError::file(shown, "read")(std::io::Error::other(stopped)))?
     }
 
-    fn end(&self, tally: &mut Tally, report: Report) {
+    fn end(&self, tally: &mut Tally, report: &Report) {
         match &report.result {
             Ok(done) => {
                 tally.deposited += 1;
@@ -322,7 +322,7 @@ impl Run<'_> {
             }
             Err(_) => tally.failed += 1,
         }
-        (self.ended)(&report);
+        (self.ended)(report);
     }
 }
 

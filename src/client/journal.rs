@@ -11,7 +11,7 @@
 //! cut by a crash, before anything was done on the strength of it, and is removed.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::{BufRead, BufReader, Read, Seek, SeekFrom, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -179,6 +179,20 @@ impl Journal {
             .iter()
             .filter(|(key, _)| key.server == server && key.case == case);
         of_case.map(|(_, known)| known.reference().into()).collect()
+    }
+
+    /// Items of a case of a room that are known to be files which still are where they were.
+    pub fn items_in_place(&self, server: &Server, case: CaseId) -> HashSet<ItemId> {
+        let server = server.to_string();
+        let inner = self.inner();
+        let items = inner.known.iter().filter_map(|(key, known)| match known {
+            Known::Acknowledged(kept) if key.server == server && key.case == case => {
+                let path = key.path.to_path()?;
+                path.exists().then_some(kept.item)
+            }
+            _ => None,
+        });
+        items.collect()
     }
 
     /// Writes what is known from now on; durable when it returns. Blocks.

@@ -1,6 +1,7 @@
 //! The room as its users meet it: through HTTP, on real sockets.
 
 mod bodies;
+mod client;
 mod coverage;
 mod origins;
 mod pages;

@@ -58,22 +58,17 @@ impl Run<'_> {
             let state = self.find(ground, &key, &measured).await;
             found.push((position, measured, key, state));
         }
-        // Items that are known to be other files' can't be this one's.
-        let mut used: HashSet<ItemId> = found
-            .iter()
-            .filter_map(|(_, _, _, state)| match state {
-                Found::In(_, kept) => Some(kept.item),
-                _ => None,
-            })
-            .collect();
+        // An item that is known to be another file can't be this one, whatever its bytes; one
+        // whose file is gone may be this file under a new name.
+        let (server, case) = (self.api.server(), self.order.case);
+        let mut used = self.journal.items_in_place(server, case);
         for (_, measured, key, state) in &mut found {
             if matches!(state, Found::New) {
                 *state = self.look(ground, (measured, key), &mut used).await;
             }
         }
         let mut taken: HashSet<String> = ground.items.iter().map(|i| i.reference.clone()).collect();
-        let journal = self.journal;
-        taken.extend(journal.references(self.api.server(), self.order.case));
+        taken.extend(self.journal.references(server, case));
         found
             .into_iter()
             .map(|(position, measured, key, state)| {
@@ -128,7 +123,7 @@ impl Run<'_> {
         };
         let failed = |error, kept: &Kept| Failure {
             error,
-            standing: Standing::In(kept.clone()),
+            standing: Standing::In(Box::new(kept.clone())),
         };
         if ground.person.is_some() {
             let bytes = self.api.receipt(item).await;
@@ -182,7 +177,7 @@ impl Run<'_> {
                     Ok(()) => Found::In(Outcome::Skipped, kept),
                     Err(error) => Found::Failed(Failure {
                         error,
-                        standing: Standing::In(kept),
+                        standing: Standing::In(Box::new(kept)),
                     }),
                 };
             }

@@ -185,7 +185,7 @@ impl Run<'_> {
             .and_then(|()| self.acknowledge(key, &kept))
             .map_err(|error| Failure {
                 error,
-                standing: Standing::In(kept.clone()),
+                standing: Standing::In(Box::new(kept.clone())),
             })?;
         Ok(Done {
             outcome: Outcome::Deposited,
@@ -213,7 +213,7 @@ impl Run<'_> {
             }
             Err(error) => Err(Failure {
                 error,
-                standing: Standing::In(done.kept),
+                standing: Standing::In(Box::new(done.kept)),
             }),
         }
     }

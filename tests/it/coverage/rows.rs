@@ -96,6 +96,7 @@ pub const ROWS: &[Row] = &[
         &["person_add"],
     ),
     ("POST", "/api/v1/cases/<case>/items", Refused, &[]),
+    ("GET", "/api/v1/uploads/<upload>", Refused, &[]),
     (
         "PUT",
         "/api/v1/uploads/<upload>/content",

@@ -281,6 +281,11 @@ async fn by_api(drive: &mut Drive, [custodian, officer, prosecutor, judge]: [&Us
             Some(json!({})),
         )
         .await;
+    let path = format!("/uploads/{}", id(&upload, "upload"));
+    let state = drive
+        .api(officer, "GET /api/v1/uploads/<upload>", &path, None)
+        .await;
+    assert_eq!(state["item"], made["item"]);
     let item = format!("/items/{}", id(&made, "item"));
     drive
         .api(officer, "GET /api/v1/items/<item>", &item, None)
