@@ -9,6 +9,10 @@
 //! leaves, and the room takes the bytes of one id in at most once. So after a crash at any
 //! point, asking the room for that id tells whether the deposit was made.
 //!
+//! Without its journal it looks among the case's items for its own. What the depositor may not
+//! see there (items restricted as they came in), or with a token that may not read, it can't
+//! find: then a lost journal can double a deposit, which the custody log shows.
+//!
 //! It knows nothing of the server's floors: what it needs of the API it states itself.
 
 pub mod access;

@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`write`] | one pass: hashes, content tree, encryption, store |
+//! | [`mod@write`] | one pass: hashes, content tree, encryption, store |
 //! | [`read`] | ranges of an item, each byte verified before it is released |
 //! | [`audit`] | whether a stored object is still whole, and where it is not |
 //! | [`declared`] | hashes that a depositor may declare |
