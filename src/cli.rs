@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 an error, 2 wrong usage, 3 damage found.
 
 mod access;
+mod audit;
 mod bars;
 mod bundle;
 mod demo;
@@ -34,6 +35,8 @@ enum Command {
     Init(init::Arguments),
     /// Serve the room
     Serve,
+    /// Check everything that is stored, and say where something is wrong
+    Audit(audit::Arguments),
     /// Build a fictional case in a room of its own and serve it on localhost
     Demo(demo::Arguments),
     Deposit(Box<deposit::Arguments>),
@@ -105,6 +108,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
         match arguments.command {
             Command::Init(arguments) => init::run(&config, &arguments).await,
             Command::Serve => serve::run(&config).await,
+            Command::Audit(arguments) => audit::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),
             Command::Receipt(arguments) => Ok(receipt::run(&arguments).await),
