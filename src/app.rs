@@ -1,5 +1,6 @@
 //! Where things happen. Knows no HTTP.
 
+pub mod audit;
 pub mod bundles;
 pub mod cases;
 pub mod context;

@@ -155,19 +155,27 @@ impl Keyring {
     /// # Errors
     /// [`KeyError::Unwrap`] names the one that does not.
     pub fn keep_scope(&self, key: &Wrapped, value: &Wrapped) -> Result<Arc<ScopeKeys>, KeyError> {
-        let scope_key = ScopeKey::from_bytes(*self.unwrap_under_root(key)?);
-        let value_key = unwrap(scope_key.as_bytes(), key.id, value)?;
-        let keys = Arc::new(ScopeKeys {
-            scope: key.scope,
-            id: key.id,
-            key: scope_key,
-            value: ValueKey::from_bytes(*value_key),
-        });
+        let keys = Arc::new(self.unwrap_scope(key, value)?);
         self.scopes
             .write()
             .expect("no holder of this lock panics")
             .insert(key.scope, keys.clone());
         Ok(keys)
+    }
+
+    /// Unwraps a scope's two keys and keeps nothing; for the audit.
+    ///
+    /// # Errors
+    /// [`KeyError::Unwrap`] names the one that does not.
+    pub fn unwrap_scope(&self, key: &Wrapped, value: &Wrapped) -> Result<ScopeKeys, KeyError> {
+        let scope_key = ScopeKey::from_bytes(*self.unwrap_under_root(key)?);
+        let value_key = unwrap(scope_key.as_bytes(), key.id, value)?;
+        Ok(ScopeKeys {
+            scope: key.scope,
+            id: key.id,
+            key: scope_key,
+            value: ValueKey::from_bytes(*value_key),
+        })
     }
 
     /// Wraps a fresh value key under a scope key that [`Keyring::make_under_root`] made.

@@ -196,6 +196,19 @@ impl Store {
             .boxed()
     }
 
+    /// The paths of all public files, in no order.
+    pub fn list_public(&self) -> BoxStream<'static, Result<String, StoreError>> {
+        let below = |meta: ObjectMeta| {
+            let path = meta.location.as_ref().strip_prefix(PUBLIC)?;
+            Some(path.strip_prefix('/')?.to_string())
+        };
+        self.inner
+            .list(Some(&StorePath::from(PUBLIC)))
+            .map_err(|error| StoreError::of(PUBLIC, error))
+            .try_filter_map(move |meta| async move { Ok(below(meta)) })
+            .boxed()
+    }
+
     /// Puts a public file in place as a whole, durably; the same again changes nothing.
     ///
     /// # Errors

@@ -12,7 +12,7 @@
 //! INVARIANT: a checkpoint is signed only for a tree that is committed, and whose right edge
 //! follows from the tiles that were published.
 
-mod edge;
+pub(in crate::app) mod edge;
 mod recover;
 
 use custos_core::{

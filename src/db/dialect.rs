@@ -1,5 +1,7 @@
 //! The only place that knows which database this is.
 
+mod raw;
+
 use std::{
     thread,
     time::{Duration, Instant},
@@ -9,6 +11,8 @@ use diesel::{
     Connection as _, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query,
     sql_types::Text,
 };
+
+pub use raw::{Cell, Given, raw, snapshot};
 
 use super::DbError;
 

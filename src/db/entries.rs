@@ -79,6 +79,20 @@ pub struct Body {
     values: Vec<Value>,
 }
 
+impl Body {
+    /// The value of a body slot.
+    ///
+    /// # Panics
+    /// The slot is one of the link's; callers name slots by constants.
+    pub fn value(&self, slot: usize) -> &Value {
+        assert!(
+            (slot::SUBJECT..=slot::PROVENANCE).contains(&slot),
+            "a body slot"
+        );
+        &self.values[slot - slot::SUBJECT]
+    }
+}
+
 /// The position of an entry in one chain, and the commitment before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChainHead {
@@ -137,6 +151,19 @@ impl EntryRow {
     /// # Errors
     /// [`DbError::Damaged`] says what does not hold.
     pub fn open_link(&self, value_key: &[u8; 32]) -> Result<Link, DbError> {
+        let link = self.decrypt_link(value_key)?;
+        if self.leaf != leaf_data(&link.commitments.entry()) {
+            return Err(self.damaged("its commitments do not make its leaf"));
+        }
+        Ok(link)
+    }
+
+    /// Decrypts the link part without a look at the leaf; for the audit, which then knows
+    /// what the leaf should be.
+    ///
+    /// # Errors
+    /// [`DbError::Damaged`] says what does not hold.
+    pub fn decrypt_link(&self, value_key: &[u8; 32]) -> Result<Link, DbError> {
         let sealed = self
             .link
             .as_ref()
@@ -150,13 +177,9 @@ impl EntryRow {
         for (hash, bytes) in hashes.iter_mut().zip(commitments.as_chunks::<32>().0) {
             *hash = Hash::from_bytes(*bytes);
         }
-        let commitments = Commitments::new(hashes);
-        if self.leaf != leaf_data(&commitments.entry()) {
-            return Err(self.damaged("its commitments do not make its leaf"));
-        }
         Ok(Link {
             opening: self.opening(opening)?,
-            commitments,
+            commitments: Commitments::new(hashes),
             values: self.values(jcs, LINK_SLOTS)?,
         })
     }

@@ -4,7 +4,7 @@
 
 use custos_core::{
     hash::{hmac_sha256, lp},
-    json,
+    json::{self, JsonError},
     keys::SessionKey,
 };
 use serde::Serialize;
@@ -25,11 +25,19 @@ pub trait Authenticated: Serialize {
 
 /// `HMAC-SHA-256(session key, "custos/row-mac/v1" 0x00 | lp(table) | JCS(columns))`.
 pub fn mac<T: Authenticated>(key: &SessionKey, row: &T) -> [u8; 32] {
-    let mut prefix = b"custos/row-mac/v1\0".to_vec();
-    lp(&mut prefix, T::TABLE.as_bytes());
     let columns: Value = serde_json::to_value(row).expect("a row serializes into JSON");
-    let jcs = json::canonical(&columns).expect("columns are JSON of the formats");
-    hmac_sha256(key.as_bytes(), &[&prefix, &jcs])
+    of_columns(key, T::TABLE, &columns).expect("columns are JSON of the formats")
+}
+
+/// The same of columns that were read without a type.
+///
+/// # Errors
+/// A column is not JSON of the formats.
+pub fn of_columns(key: &SessionKey, table: &str, columns: &Value) -> Result<[u8; 32], JsonError> {
+    let mut prefix = b"custos/row-mac/v1\0".to_vec();
+    lp(&mut prefix, table.as_bytes());
+    let jcs = json::canonical(columns)?;
+    Ok(hmac_sha256(key.as_bytes(), &[&prefix, &jcs]))
 }
 
 /// Checks a row that was read.

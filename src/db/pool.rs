@@ -5,7 +5,10 @@ use std::{path::Path, time::Duration};
 use diesel::r2d2::{self, ConnectionManager, CustomizeConnection, PooledConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Connection, DbError, dialect};
+use super::{
+    Connection, DbError,
+    dialect::{self, Cell},
+};
 
 const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
@@ -66,16 +69,25 @@ impl Pool {
     }
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), DbError> {
+/// Opens the database file as it is: no schema is brought up to date, nothing is written.
+///
+/// # Errors
+/// It is not there, or can't be opened.
+pub fn open_unchanged(path: &Path) -> Result<Connection, DbError> {
+    // SQLite would make an empty database where there is none.
+    if !path.is_file() {
+        return Err(DbError::Pool("its file is not there".into()));
+    }
+    let url = path
+        .to_str()
+        .ok_or_else(|| DbError::Pool("its path is not UTF-8".into()))?;
+    dialect::connect(url)
+}
+
+/// Brings the schema up to date.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), DbError> {
     let Connection::Sqlite(sqlite) = connection;
-    let known: Vec<String> =
-        diesel::migration::MigrationSource::<diesel::sqlite::Sqlite>::migrations(
-            &SQLITE_MIGRATIONS,
-        )
-        .map_err(|error| DbError::Migration(error.to_string()))?
-        .iter()
-        .map(|migration| migration.name().version().to_string())
-        .collect();
+    let known = known()?;
     let applied = sqlite
         .applied_migrations()
         .map_err(|error| DbError::Migration(error.to_string()))?;
@@ -91,6 +103,39 @@ fn migrate(connection: &mut Connection) -> Result<(), DbError> {
         .run_pending_migrations(SQLITE_MIGRATIONS)
         .map(drop)
         .map_err(|error| DbError::Migration(error.to_string()))
+}
+
+/// Migrations that were applied and are unknown here, and those that are known and were not:
+/// both empty where the schema is this program's.
+///
+/// # Errors
+/// They can't be read.
+pub(super) fn behind(connection: &mut Connection) -> Result<(Vec<String>, Vec<String>), DbError> {
+    let known = known()?;
+    let query = "SELECT version FROM __diesel_schema_migrations";
+    let applied: Vec<String> = dialect::raw(connection, query, &[])?
+        .into_iter()
+        .map(|mut row| match row.pop() {
+            Some(Cell::Text(version)) => String::from_utf8_lossy(&version).into_owned(),
+            _ => "?".into(),
+        })
+        .collect();
+    let without = |some: &[String], others: &[String]| -> Vec<String> {
+        let missing = some.iter().filter(|version| !others.contains(version));
+        missing.cloned().collect()
+    };
+    Ok((without(&applied, &known), without(&known, &applied)))
+}
+
+fn known() -> Result<Vec<String>, DbError> {
+    let migrations = diesel::migration::MigrationSource::<diesel::sqlite::Sqlite>::migrations(
+        &SQLITE_MIGRATIONS,
+    );
+    Ok(migrations
+        .map_err(|error| DbError::Migration(error.to_string()))?
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect())
 }
 
 #[derive(Debug)]

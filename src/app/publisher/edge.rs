@@ -6,10 +6,10 @@ use custos_core::{
 };
 
 /// Hashes in a full tile.
-pub(super) const FULL: u64 = 256;
+pub(in crate::app) const FULL: u64 = 256;
 
 /// A tile that is complete or has grown: level, position in its level, hashes.
-pub(super) type Grown = (u8, u64, Vec<Hash>);
+pub(in crate::app) type Grown = (u8, u64, Vec<Hash>);
 
 /// The partial tiles of a tree, lowest level first.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +36,7 @@ impl Edge {
     }
 
     /// Appends a leaf and returns the tiles that it completes, lowest level first.
-    pub(super) fn push(&mut self, leaf: Hash) -> Vec<Grown> {
+    pub(in crate::app) fn push(&mut self, leaf: Hash) -> Vec<Grown> {
         let mut full = Vec::new();
         let mut hash = leaf;
         self.size += 1;
@@ -58,7 +58,7 @@ impl Edge {
     }
 
     /// The partial tiles that have grown since the tree had `from` leaves.
-    pub(super) fn partial_since(&self, from: u64) -> Vec<Grown> {
+    pub(in crate::app) fn partial_since(&self, from: u64) -> Vec<Grown> {
         let grown = |(level, row): (usize, &Vec<Hash>)| {
             let changed = from >> (8 * level) != self.size >> (8 * level);
             (changed && !row.is_empty()).then(|| {

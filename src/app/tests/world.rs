@@ -14,6 +14,7 @@ use crate::{
     ambient::{Ambient, testing::HandClock},
     app::{
         Error, Room, SignedIn,
+        open::Places,
         people::{
             NewPerson, RoomRole, create_person, enrolment::ENROLMENT, first_enrolment,
             issue_enrolment,
@@ -119,6 +120,11 @@ impl World {
     /// Entries in the log.
     pub fn size(&self) -> u64 {
         *self.room.writer.committed().borrow()
+    }
+
+    /// Where its register and its keys lie.
+    pub fn places(&self) -> &Places {
+        &self.bench.places
     }
 
     /// What someone with the database's file in hand does to it.
