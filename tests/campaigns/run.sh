@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The campaigns: tests/campaigns/run.sh [--long]
+#
+# Each prints its seed and a line `N passed, N failed`, and fails unless what it plants is found.
+# They use the debug binaries, which this builds if they are missing, or those that CUSTOS_BIN
+# and CUSTOS_VERIFY_BIN name.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+cycles=100
+case ${1-} in
+  '') ;;
+  --long) cycles=2000 ;;
+  *) echo "usage: tests/campaigns/run.sh [--long]" >&2; exit 2 ;;
+esac
+[ -n "${CUSTOS_BIN-}" ] && [ -n "${CUSTOS_VERIFY_BIN-}" ] ||
+  cargo build --quiet --locked -p custos -p custos-verify --bins
+python3 tests/campaigns/kill.py --cycles "$cycles"
