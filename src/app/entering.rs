@@ -1,22 +1,29 @@
 //! One transaction's view of the log: drafts become entries, in order.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry::Vacant},
+    sync::Arc,
+};
 
 use custos_core::{
     event::{self, Entry, Opening, SLOTS, slot},
     hash::Hash,
     ids::{CaseId, Id, LeafIndex, PersonId, ScopeId, Timestamp},
+    keys::EntryKey,
     merkle,
     row::{BoundRow, rows_value},
 };
 use serde_json::{Value, json};
 
 use super::{context::Core, error::Error};
-use crate::db::{
-    Connection, DbError,
-    entries::{self, Chain, ChainHead, EntryRow},
-    head::Head,
-    keys,
+use crate::{
+    db::{
+        Connection, DbError,
+        entries::{self, Chain, ChainHead, EntryRow},
+        head::Head,
+        keys,
+    },
+    keyring::ScopeKeys,
 };
 
 /// Who acts, in which role, and how they proved who they are.
@@ -150,20 +157,48 @@ pub struct Tx<'a> {
     /// Keys, policy, time and randomness of the room.
     pub core: &'a Core,
     head: &'a mut Head,
-    chains: &'a mut Chains,
+    known: &'a mut Known,
     now: Timestamp,
     entered: Vec<Entered>,
 }
 
-/// Chain heads that this transaction has moved or read, by chain.
-pub type Chains = HashMap<Chain, Option<ChainHead>>;
+/// What the writer has read or written and need not read again. Forgotten when a savepoint or
+/// a batch is undone.
+#[derive(Default)]
+pub struct Known {
+    /// Chain heads, kept between batches.
+    chains: HashMap<Chain, Option<ChainHead>>,
+    /// Entry keys of the present batch. INVARIANT: none outlives its batch, so that a key that
+    /// was destroyed is used by nobody; whoever destroys one forgets all.
+    entry_keys: HashMap<(ScopeId, Id), EntryKey>,
+}
+
+/// Chain heads kept between batches before all are read afresh.
+const MAX_KNOWN_CHAINS: usize = 100_000;
+
+impl Known {
+    /// Forgets everything.
+    pub fn forget(&mut self) {
+        self.chains.clear();
+        self.entry_keys.clear();
+    }
+
+    /// Forgets what must not be kept between batches; everything if another process `moved`
+    /// the log's head.
+    pub(super) fn begin(&mut self, moved: bool) {
+        self.entry_keys.clear();
+        if moved || self.chains.len() > MAX_KNOWN_CHAINS {
+            self.chains.clear();
+        }
+    }
+}
 
 impl<'a> Tx<'a> {
     pub(super) fn new(
         connection: &'a mut Connection,
         core: &'a Core,
         head: &'a mut Head,
-        chains: &'a mut Chains,
+        known: &'a mut Known,
     ) -> Self {
         // Slot 3 never falls as the index rises, whatever the clock does.
         let now = core.ambient.now().max(head.time);
@@ -171,7 +206,7 @@ impl<'a> Tx<'a> {
             connection,
             core,
             head,
-            chains,
+            known,
             now,
             entered: Vec::new(),
         }
@@ -199,7 +234,7 @@ impl<'a> Tx<'a> {
     pub fn scope_keys(
         &mut self,
         scope: ScopeId,
-    ) -> Result<Arc<crate::keyring::ScopeKeys>, DbError> {
+    ) -> Result<Arc<ScopeKeys>, DbError> {
         keys::scope(self.connection, &self.core.keyring, scope)
     }
 
@@ -244,13 +279,7 @@ impl<'a> Tx<'a> {
         let index =
             LeafIndex::new(self.head.size()).map_err(|_| Error::CustodyUnavailable(None))?;
         let first = subject_link.prev.is_none();
-        let entry_key = keys::entry_key(
-            self.connection,
-            &self.core.ambient,
-            &keys,
-            draft.subject.id,
-            first,
-        )?;
+        self.know_entry_key(&keys, draft.subject.id, first)?;
         let (scope, subject, kind) = (draft.scope, draft.subject.id, draft.kind);
         let values = self.values(draft, &scope_link, item_link.as_ref(), &subject_link);
         let entry = Entry::new(values)
@@ -262,6 +291,7 @@ impl<'a> Tx<'a> {
         let commitments = entry.commit(&openings.0, &openings.1);
         let c = commitments.entry();
         let id: Id = self.id();
+        let entry_key = &self.known.entry_keys[&(scope, subject)];
         let sealed = entries::seal(
             &self.core.ambient,
             id,
@@ -293,8 +323,8 @@ impl<'a> Tx<'a> {
             (subject_chain, Some(&subject_link)),
         ] {
             if let Some(link) = link {
-                self.chains
-                    .insert(chain, Some(ChainHead { nth: link.nth, c }));
+                let head = ChainHead { nth: link.nth, c };
+                self.known.chains.insert(chain, Some(head));
             }
         }
         let leaf_hash = merkle::leaf_hash(&leaf);
@@ -346,11 +376,11 @@ impl<'a> Tx<'a> {
     }
 
     fn next(&mut self, chain: Chain) -> Result<Link, DbError> {
-        let head = match self.chains.get(&chain) {
+        let head = match self.known.chains.get(&chain) {
             Some(head) => *head,
             None => {
                 let head = entries::chain_head(self.connection, chain)?;
-                self.chains.insert(chain, head);
+                self.known.chains.insert(chain, head);
                 head
             }
         };
@@ -358,6 +388,15 @@ impl<'a> Tx<'a> {
             nth: head.map_or(1, |head| head.nth + 1),
             prev: head.map(|head| head.c),
         })
+    }
+
+    /// Reads or makes the entry key of a subject, unless this batch has done so.
+    fn know_entry_key(&mut self, scope: &ScopeKeys, subject: Id, first: bool) -> Result<(), DbError> {
+        if let Vacant(place) = self.known.entry_keys.entry((scope.scope, subject)) {
+            let ambient = &self.core.ambient;
+            place.insert(keys::entry_key(self.connection, ambient, scope, subject, first)?);
+        }
+        Ok(())
     }
 
     fn values(

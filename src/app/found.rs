@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     context::Core,
-    entering::{Chains, Draft, Tx},
+    entering::{Draft, Known, Tx},
     error::Error,
     writer::Stop,
 };
@@ -100,8 +100,8 @@ pub fn found(
             ambient: ambient.clone(),
         };
         let before = head::read(connection)?.ok_or(FoundError::Exists)?;
-        let (mut head, mut chains) = (before.clone(), Chains::new());
-        let mut tx = Tx::new(connection, &core, &mut head, &mut chains);
+        let (mut head, mut known) = (before.clone(), Known::default());
+        let mut tx = Tx::new(connection, &core, &mut head, &mut known);
         let log_key = first_entry(&mut tx, origin)?;
         policy_set(&mut tx).map_err(|stop| stop.error)?;
         let (administrator, person) =

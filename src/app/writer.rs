@@ -1,19 +1,24 @@
 //! The one writer of the process: commands become batches, one transaction and one sync each.
 //!
 //! A thread of its own owns the writing connection. It waits for a command, takes with it all
-//! that wait by then, and commits them together; the next batch forms while this one syncs, so
-//! there is no timer and no delay when the room is idle. Each command runs in a savepoint: it
+//! that wait by then, and commits them together; the next batch forms while this one syncs.
+//! After a batch of several it waits for their callers, for a quarter of what the batch took
+//! at most; a lone caller is never delayed. Each command runs in a savepoint: it
 //! reads facts, decides, enters what it does and changes rows. Its caller is answered after
 //! the commit, never before.
 
-use std::{sync::Arc, thread};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::{
     context::Core,
-    entering::{Chains, Draft, Entered, Tx},
+    entering::{Draft, Entered, Known, Tx},
     error::Error,
 };
 use crate::db::{
@@ -25,8 +30,12 @@ use crate::db::{
 const MAX_BATCH_COMMANDS: usize = 512;
 /// Commands that wait before further callers wait to be heard.
 const MAX_WAITING_COMMANDS: usize = 4_096;
-/// Chain heads kept between batches before all are read afresh.
-const MAX_CACHED_CHAINS: usize = 100_000;
+/// The part of a batch's own time for which the next one waits for callers who were in it.
+const PATIENCE_PART: u32 = 4;
+/// The longest such wait.
+const MAX_PATIENCE: Duration = Duration::from_millis(2);
+/// How often it looks who came.
+const GATHER_PAUSE: Duration = Duration::from_micros(20);
 
 /// Something that reads facts, decides, and changes rows in one transaction with its entries.
 pub trait Command: Send + 'static {
@@ -84,7 +93,9 @@ impl Writer {
             connection,
             core,
             head,
-            chains: Chains::new(),
+            known: Known::default(),
+            crowd: 0,
+            patience: Duration::ZERO,
             size,
         };
         thread::Builder::new()
@@ -175,7 +186,11 @@ struct Thread {
     /// The head as committed. INVARIANT: equals the database's row between batches, or the
     /// thread reads it afresh.
     head: Head,
-    chains: Chains,
+    known: Known,
+    /// Commands of the last batch.
+    crowd: usize,
+    /// How long the next batch waits for as many.
+    patience: Duration,
     size: watch::Sender<u64>,
 }
 
@@ -183,17 +198,36 @@ impl Thread {
     fn run(mut self, mut receiver: mpsc::Receiver<Box<dyn Job>>) {
         while let Some(first) = receiver.blocking_recv() {
             let mut jobs = vec![first];
-            while jobs.len() < MAX_BATCH_COMMANDS
-                && let Ok(job) = receiver.try_recv()
-            {
-                jobs.push(job);
-            }
-            if let Err(error) = self.batch(jobs) {
+            self.gather(&mut jobs, &mut receiver);
+            let (crowd, begin) = (jobs.len(), Instant::now());
+            let result = self.batch(jobs);
+            self.crowd = crowd;
+            self.patience = (begin.elapsed() / PATIENCE_PART).min(MAX_PATIENCE);
+            if let Err(error) = result {
                 error!(%error, "the custody log can't be written; the writer stops");
                 return;
             }
         }
         info!("the writer has no more callers and stops");
+    }
+
+    /// Takes all commands that wait. Callers who were just answered come again within
+    /// microseconds; without a little patience for them every other batch would be a small
+    /// one, at the price of a sync.
+    fn gather(&self, jobs: &mut Vec<Box<dyn Job>>, receiver: &mut mpsc::Receiver<Box<dyn Job>>) {
+        let begin = Instant::now();
+        loop {
+            while jobs.len() < MAX_BATCH_COMMANDS
+                && let Ok(job) = receiver.try_recv()
+            {
+                jobs.push(job);
+            }
+            let enough = jobs.len() >= self.crowd.min(MAX_BATCH_COMMANDS);
+            if enough || begin.elapsed() >= self.patience {
+                return;
+            }
+            thread::sleep(GATHER_PAUSE);
+        }
     }
 
     /// Commits one batch and answers its callers.
@@ -219,7 +253,7 @@ impl Thread {
                 if is_input_output(&error) {
                     return Err(error);
                 }
-                self.chains.clear();
+                self.known.forget();
                 self.head = head::read(&mut self.connection)?.ok_or(DbError::HeadMoved)?;
                 Ok(())
             }
@@ -228,22 +262,17 @@ impl Thread {
 
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) -> Result<Vec<Outcome>, Failed> {
         let core = self.core.clone();
-        let (mut head, chains) = (self.head.clone(), &mut self.chains);
+        let (mut head, known) = (self.head.clone(), &mut self.known);
         let mut outcomes = Vec::with_capacity(jobs.len());
         let waiting = &mut jobs;
         let result = dialect::write(&mut self.connection, |connection| {
             // Another process may have moved the head; what is in the database decides.
             let stored = head::read(connection)?.ok_or(DbError::HeadMoved)?;
-            if stored.size() != head.size() || stored.root() != head.root() {
-                chains.clear();
-            }
+            known.begin(stored.size() != head.size() || stored.root() != head.root());
             head = stored;
-            if chains.len() > MAX_CACHED_CHAINS {
-                chains.clear();
-            }
             let before = head.clone();
             for job in waiting.iter_mut() {
-                outcomes.push(one(connection, &core, &mut head, chains, &mut **job));
+                outcomes.push(one(connection, &core, &mut head, known, &mut **job));
             }
             if head.size() != before.size() {
                 head::advance(connection, &before, &head)?;
@@ -271,15 +300,15 @@ fn one(
     connection: &mut Connection,
     core: &Core,
     head: &mut Head,
-    chains: &mut Chains,
+    known: &mut Known,
     job: &mut dyn Job,
 ) -> Result<Vec<Entered>, Error> {
-    let stop = match attempt(connection, core, head, chains, |tx| job.run(tx)) {
+    let stop = match attempt(connection, core, head, known, |tx| job.run(tx)) {
         Ok(entered) => return Ok(entered),
         Err(stop) => stop,
     };
     if let Some(draft) = stop.leaves {
-        attempt(connection, core, head, chains, |tx| {
+        attempt(connection, core, head, known, |tx| {
             tx.enter(*draft)?;
             Ok(())
         })
@@ -292,18 +321,18 @@ fn attempt(
     connection: &mut Connection,
     core: &Core,
     head: &mut Head,
-    chains: &mut Chains,
+    known: &mut Known,
     work: impl FnOnce(&mut Tx<'_>) -> Result<(), Stop>,
 ) -> Result<Vec<Entered>, Stop> {
     let before = head.clone();
     let result = dialect::savepoint(connection, |connection| {
-        let mut tx = Tx::new(connection, core, head, chains);
+        let mut tx = Tx::new(connection, core, head, known);
         work(&mut tx)?;
         Ok(tx.into_entered())
     });
     if result.is_err() {
         *head = before;
-        chains.clear();
+        known.forget();
     }
     result
 }

@@ -8,8 +8,12 @@ use std::{
 };
 
 use diesel::{
-    Connection as _, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query,
+    Connection as _, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection,
+    query_builder::{AstPass, QueryFragment, QueryId},
+    sql_query,
     sql_types::Text,
+    sqlite::Sqlite,
 };
 
 pub use raw::{Cell, Given, raw, snapshot};
@@ -135,21 +139,41 @@ pub fn savepoint<T, E: From<diesel::result::Error>>(
     connection: &mut AnyConnection,
     change: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
 ) -> Result<T, E> {
-    let statement = |connection: &mut AnyConnection, text: &str| {
-        let AnyConnection::Sqlite(sqlite) = connection;
-        sqlite.batch_execute(text)
-    };
-    statement(connection, "SAVEPOINT command")?;
+    let AnyConnection::Sqlite(sqlite) = connection;
+    Savepoint.execute(sqlite)?;
     match change(connection) {
         Ok(value) => {
-            statement(connection, "RELEASE command")?;
+            let AnyConnection::Sqlite(sqlite) = connection;
+            Release.execute(sqlite)?;
             Ok(value)
         }
         Err(error) => {
-            statement(connection, "ROLLBACK TO command; RELEASE command")?;
+            finish(connection, "ROLLBACK TO command; RELEASE command")?;
             Err(error)
         }
     }
+}
+
+/// Statements that every command runs, so that SQLite keeps them prepared.
+macro_rules! kept_statements {
+    ($($name:ident = $sql:literal;)*) => {$(
+        #[derive(QueryId)]
+        struct $name;
+
+        impl QueryFragment<Sqlite> for $name {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+                out.push_sql($sql);
+                Ok(())
+            }
+        }
+
+        impl RunQueryDsl<SqliteConnection> for $name {}
+    )*};
+}
+
+kept_statements! {
+    Savepoint = "SAVEPOINT command";
+    Release = "RELEASE command";
 }
 
 /// Opens one connection to the database at `url`.

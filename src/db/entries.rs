@@ -317,7 +317,7 @@ fn extend_array(into: &mut Vec<u8>, entry: &Entry, slots: impl Iterator<Item = u
 /// Its position in the log or in a chain is taken.
 pub fn insert(connection: &mut Connection, row: &EntryRow) -> Result<(), DbError> {
     diesel::insert_into(entries::table)
-        .values(row.clone())
+        .values(row)
         .execute(connection)?;
     Ok(())
 }
