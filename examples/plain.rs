@@ -6,8 +6,9 @@
 use std::{net::Ipv4Addr, path::PathBuf};
 
 use rocket::{
-    Config, Request, Response, State, get,
+    Config, Request, Response, State,
     config::LogLevel,
+    get,
     response::{self, Responder},
     routes,
     tokio::fs::File,

@@ -231,10 +231,7 @@ impl<'a> Tx<'a> {
     ///
     /// # Errors
     /// They are missing or do not unwrap.
-    pub fn scope_keys(
-        &mut self,
-        scope: ScopeId,
-    ) -> Result<Arc<ScopeKeys>, DbError> {
+    pub fn scope_keys(&mut self, scope: ScopeId) -> Result<Arc<ScopeKeys>, DbError> {
         keys::scope(self.connection, &self.core.keyring, scope)
     }
 
@@ -391,10 +388,21 @@ impl<'a> Tx<'a> {
     }
 
     /// Reads or makes the entry key of a subject, unless this batch has done so.
-    fn know_entry_key(&mut self, scope: &ScopeKeys, subject: Id, first: bool) -> Result<(), DbError> {
+    fn know_entry_key(
+        &mut self,
+        scope: &ScopeKeys,
+        subject: Id,
+        first: bool,
+    ) -> Result<(), DbError> {
         if let Vacant(place) = self.known.entry_keys.entry((scope.scope, subject)) {
             let ambient = &self.core.ambient;
-            place.insert(keys::entry_key(self.connection, ambient, scope, subject, first)?);
+            place.insert(keys::entry_key(
+                self.connection,
+                ambient,
+                scope,
+                subject,
+                first,
+            )?);
         }
         Ok(())
     }

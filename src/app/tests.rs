@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::{
     Room,
-    entering::{Draft, Tx},
+    entering::{Draft, Subject, Tx},
     found::{FirstAdministrator, found},
     open::{OpenError, Places, open},
     writer::{Command, Stop},
@@ -215,6 +215,56 @@ async fn every_entry_opens_and_fits_its_commitments_and_chains() {
             assert_eq!(entry.values()[slot::SUBJECT_PREV], json!(before));
             assert_eq!(entry.values()[slot::SCOPE_PREV], json!(before));
             before = row.commitment();
+        }
+        Ok(())
+    })
+    .await
+    .expect("all entries open");
+}
+
+/// Enters something about a subject, whose first entry makes its key.
+struct About {
+    subject: Id,
+    fail: bool,
+}
+
+impl Command for About {
+    type Output = ();
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+        let subject = Subject {
+            noun: "item",
+            id: self.subject,
+        };
+        for _ in 0..2 {
+            tx.enter(Draft::new("cover", tx.room(), subject))?;
+        }
+        if self.fail {
+            return Err(super::Error::invalid("told to fail").into());
+        }
+        Ok(())
+    }
+}
+
+/// The key that a command made and that was undone with it is used by nobody: what the next
+/// one of the same batch enters opens with the key that is kept.
+#[tokio::test]
+async fn a_key_that_was_undone_is_forgotten() {
+    let bench = Bench::new();
+    let room = bench.open().await.expect("opens");
+    let subject = Id::from_bytes([7; 16]);
+    let about = |fail| room.writer.submit(About { subject, fail });
+    let (failed, good, good_too) = futures::join!(about(true), about(false), about(false));
+    assert!(failed.is_err() && good.is_ok() && good_too.is_ok());
+    let core = Arc::clone(&room.core);
+    let scope = room.id;
+    room.read(move |connection| {
+        let keys = db::keys::scope(connection, &core.keyring, scope)?;
+        let key = db::keys::entry_key(connection, &core.ambient, &keys, subject, false)?;
+        let rows = db::entries::of_subject(connection, scope, subject)?;
+        assert_eq!(rows.len(), 4);
+        for row in &rows {
+            row.open_body(key.as_bytes())?.expect("not expunged");
         }
         Ok(())
     })
