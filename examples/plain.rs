@@ -1,5 +1,5 @@
 //! One plain file served by the same web framework with the same chunks, and nothing else: what
-//! `benches/http.py` compares reading through a view with.
+//! `benches/http_speed.py` compares reading through a view with.
 //!
 //! `plain FILE PORT` listens on 127.0.0.1 until it is killed.
 
@@ -39,8 +39,7 @@ async fn file(path: &State<PathBuf>) -> std::io::Result<Plain> {
     Ok(Plain { file, length })
 }
 
-#[rocket::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(path), Some(port)) = (arguments.next(), arguments.next()) else {
         return Err("usage: plain FILE PORT".into());
@@ -51,11 +50,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         log_level: LogLevel::Off,
         ..Config::release_default()
     };
-    rocket::custom(config)
+    let server = rocket::custom(config)
         .manage(PathBuf::from(path))
         .mount("/", routes![file])
-        .launch()
-        .await
-        .map_err(|error| error.kind().to_string())?;
+        .launch();
+    rocket::execute(server).map_err(|error| error.kind().to_string())?;
     Ok(())
 }

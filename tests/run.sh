@@ -163,6 +163,7 @@ long_tests() {
   if [ ${#long[@]} -gt 0 ]; then
     step "Long tests" env CUSTOS_PYTHON=python \
       cargo test --workspace --tests --release --locked --no-fail-fast -- --ignored
+    step "Speed over HTTP" python3 benches/http_speed.py
   fi
 }
 
