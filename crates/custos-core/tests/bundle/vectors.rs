@@ -64,10 +64,15 @@ fn vectors_are_frozen() {
     }
     for (name, bytes) in &files {
         let committed = fs::read(folder.join(name)).expect(name);
-        assert!(
-            committed == *bytes,
-            "`{name}` is not what this program makes"
-        );
+        // The order of members in the index is serde_json's, which other crates of the same
+        // build can change by a feature; everything else is compared byte for byte.
+        let same = if name == "index.json" {
+            let read = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+            read(&committed) == read(bytes)
+        } else {
+            committed == *bytes
+        };
+        assert!(same, "`{name}` is not what this program makes");
     }
     assert_eq!(fs::read_dir(&folder).unwrap().count(), files.len());
 }

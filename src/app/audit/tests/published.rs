@@ -66,7 +66,7 @@ fn every_byte_of_what_is_published_is_watched() {
         let stride = if Some(bytes.len()) == newest || file == "checkpoint" {
             1
         } else {
-            31
+            7
         };
         for at in (0..bytes.len()).step_by(stride) {
             let mut changed = bytes.clone();
