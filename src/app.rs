@@ -20,6 +20,7 @@ pub mod public;
 pub mod publisher;
 pub mod sessions;
 pub mod standing;
+mod stock;
 pub mod text;
 pub mod uploads;
 pub mod views;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use custos_core::{
-    event::{self, Entry, Opening, SLOTS, slot},
+    event::{self, Entry, SLOTS, slot},
     hash::Hash,
     ids::{CaseId, Id, LeafIndex, PersonId, ScopeId, Timestamp},
     keys::EntryKey,
@@ -15,7 +15,11 @@ use custos_core::{
 };
 use serde_json::{Value, json};
 
-use super::{context::Core, error::Error};
+use super::{
+    context::Core,
+    error::Error,
+    stock::{Blank, Stock},
+};
 use crate::{
     db::{
         Connection, DbError,
@@ -156,10 +160,18 @@ pub struct Tx<'a> {
     pub connection: &'a mut Connection,
     /// Keys, policy, time and randomness of the room.
     pub core: &'a Core,
+    stock: &'a mut Stock,
     head: &'a mut Head,
     known: &'a mut Known,
     now: Timestamp,
     entered: Vec<Entered>,
+}
+
+/// What every transaction of the writer stands on.
+pub(super) struct Ground<'a> {
+    pub(super) core: &'a Core,
+    pub(super) stock: &'a mut Stock,
+    pub(super) known: &'a mut Known,
 }
 
 /// What the writer has read or written and need not read again. Forgotten when a savepoint or
@@ -196,17 +208,17 @@ impl Known {
 impl<'a> Tx<'a> {
     pub(super) fn new(
         connection: &'a mut Connection,
-        core: &'a Core,
+        ground: &'a mut Ground<'_>,
         head: &'a mut Head,
-        known: &'a mut Known,
     ) -> Self {
         // Slot 3 never falls as the index rises, whatever the clock does.
-        let now = core.ambient.now().max(head.time);
+        let now = ground.core.ambient.now().max(head.time);
         Self {
             connection,
-            core,
+            core: ground.core,
+            stock: &mut *ground.stock,
             head,
-            known,
+            known: &mut *ground.known,
             now,
             entered: Vec::new(),
         }
@@ -278,22 +290,19 @@ impl<'a> Tx<'a> {
         let first = subject_link.prev.is_none();
         self.know_entry_key(&keys, draft.subject.id, first)?;
         let (scope, subject, kind) = (draft.scope, draft.subject.id, draft.kind);
+        let writes_rows = !draft.rows.is_empty();
         let values = self.values(draft, &scope_link, item_link.as_ref(), &subject_link);
         let entry = Entry::new(values)
             .map_err(|error| Error::invalid(format!("an entry of kind `{kind}`: {error}")))?;
-        let openings = (
-            Opening::from_bytes(self.core.ambient.bytes()),
-            Opening::from_bytes(self.core.ambient.bytes()),
-        );
-        let commitments = entry.commit(&openings.0, &openings.1);
+        let Blank { id, slots, salts } = self.stock.take();
+        let commitments = entry.commit_on(&slots);
         let c = commitments.entry();
-        let id: Id = self.id();
         let entry_key = &self.known.entry_keys[&(scope, subject)];
         let sealed = entries::seal(
-            &self.core.ambient,
             id,
             (keys.value.as_bytes(), entry_key.as_bytes()),
-            (&openings.0, &openings.1),
+            &salts,
+            (slots.link(), slots.body()),
             &entry,
             &commitments,
         );
@@ -310,6 +319,7 @@ impl<'a> Tx<'a> {
                 item_nth: item_link.as_ref().map(|link| number(link.nth)),
                 subject_id: Some(subject.as_bytes().to_vec()),
                 subject_nth: Some(number(subject_link.nth)),
+                writes_rows,
                 link: Some(sealed.link),
                 body: Some(sealed.body),
             },
@@ -360,6 +370,7 @@ impl<'a> Tx<'a> {
                 item_nth: None,
                 subject_id: None,
                 subject_nth: None,
+                writes_rows: false,
                 link: None,
                 body: None,
             },

@@ -12,8 +12,9 @@ use serde_json::json;
 
 use super::{
     context::Core,
-    entering::{Draft, Known, Tx},
+    entering::{Draft, Ground, Known, Tx},
     error::Error,
+    stock::Stock,
     writer::Stop,
 };
 use crate::{
@@ -100,8 +101,13 @@ pub fn found(
             ambient: ambient.clone(),
         };
         let before = head::read(connection)?.ok_or(FoundError::Exists)?;
-        let (mut head, mut known) = (before.clone(), Known::default());
-        let mut tx = Tx::new(connection, &core, &mut head, &mut known);
+        let mut head = before.clone();
+        let mut ground = Ground {
+            core: &core,
+            stock: &mut Stock::none(ambient.clone()),
+            known: &mut Known::default(),
+        };
+        let mut tx = Tx::new(connection, &mut ground, &mut head);
         let log_key = first_entry(&mut tx, origin)?;
         policy_set(&mut tx).map_err(|stop| stop.error)?;
         let (administrator, person) =

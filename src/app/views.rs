@@ -24,6 +24,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use serde::Serialize;
 use serde_json::json;
 use subtle::ConstantTimeEq;
+use tokio::task::JoinHandle;
 use tracing::error;
 
 use super::{
@@ -40,7 +41,7 @@ pub use crate::policy::facts::PurposeCode;
 use crate::{
     content::read::{ReadError, Reader},
     db::{
-        Connection, DbError,
+        Connection, DbError, head,
         views::{self, ViewRow},
     },
     policy::{
@@ -212,7 +213,9 @@ impl ViewedContent {
             position: start,
             start,
             unchecked: 0,
-            checked_at: Instant::now(),
+            checking_since: Instant::now(),
+            checked: None,
+            check: None,
             pieces,
             content: self,
         };
@@ -222,10 +225,7 @@ impl ViewedContent {
             };
             let piece = piece.map_err(|error| read_error(&delivery.content.view, error))?;
             delivery.unchecked += piece.len() as u64;
-            if delivery.unchecked >= RECHECK_BYTES || delivery.checked_at.elapsed() >= RECHECK_AFTER
-            {
-                delivery.recheck().await?;
-            }
+            delivery.recheck().await?;
             delivery.position += piece.len() as u64;
             Ok(Some((piece, delivery)))
         })
@@ -237,23 +237,69 @@ impl ViewedContent {
 struct Delivery {
     start: u64,
     position: u64,
+    /// Bytes given out since the newest check began.
     unchecked: u64,
-    checked_at: Instant,
+    /// When it began.
+    checking_since: Instant,
+    /// The newest check that was passed; none yet but that with which the view was looked up.
+    checked: Option<Checked>,
+    /// A check that runs while bytes are given out on the one before it.
+    check: Option<JoinHandle<Result<Checked, Error>>>,
     pieces: BoxStream<'static, Result<Bytes, ReadError>>,
     content: ViewedContent,
 }
 
 impl Delivery {
+    /// Halfway to the limit a check begins, and bytes go out meanwhile; at the limit it must
+    /// have been answered. So at most [`RECHECK_BYTES`] go out behind a revocation. A delivery
+    /// that stood still for [`RECHECK_AFTER`] waits for a check that begins now.
     async fn recheck(&mut self) -> Result<(), Error> {
+        let time = self.checking_since.elapsed();
+        if self.unchecked < RECHECK_BYTES / 2 && time < RECHECK_AFTER / 2 {
+            return Ok(());
+        }
+        if let Some(check) = self.check.take() {
+            let checked = check.await.map_err(|_| Error::CustodyUnavailable(None))?;
+            self.checked = Some(checked?);
+        }
         self.unchecked = 0;
-        self.checked_at = Instant::now();
-        let room = &self.content.room;
-        let (core, room_id, view) = (room.core.clone(), room.id, self.content.view.id);
-        let open = room
-            .read(move |connection| standing_view(connection, &core, room_id, view))
-            .await?;
-        open.map(drop).ok_or(Error::NotFound)
+        self.checking_since = Instant::now();
+        let (room, view) = (self.content.room.clone(), self.content.view.id);
+        let next = still_open(room, view, self.checked);
+        if time < RECHECK_AFTER {
+            self.check = Some(tokio::spawn(next));
+        } else {
+            self.checked = Some(next.await?);
+        }
+        Ok(())
     }
+}
+
+/// A check that a view passed.
+#[derive(Debug, Clone, Copy)]
+struct Checked {
+    /// Size of the log just before it.
+    log: u64,
+    /// When it began.
+    at: Instant,
+}
+
+/// Looks whether a view still stands. Whatever may end one leaves an entry, or is a matter of
+/// time; so within a second nothing is looked at again while the log has not grown.
+async fn still_open(room: Room, view: ViewId, before: Option<Checked>) -> Result<Checked, Error> {
+    let (core, room_id) = (room.core.clone(), room.id);
+    room.read(move |connection| {
+        let (log, at) = (head::size(connection)?, Instant::now());
+        if let Some(before) = before
+            && before.log == log
+            && before.at.elapsed() < RECHECK_AFTER / 2
+        {
+            return Ok(before);
+        }
+        standing_view(connection, &core, room_id, view)?.ok_or(Error::NotFound)?;
+        Ok(Checked { log, at })
+    })
+    .await
 }
 
 /// A view that is open, and on which what it was opened on still stands.

@@ -18,8 +18,9 @@ use tracing::{error, info};
 
 use super::{
     context::Core,
-    entering::{Draft, Entered, Known, Tx},
+    entering::{Draft, Entered, Ground, Known, Tx},
     error::Error,
+    stock::Stock,
 };
 use crate::db::{
     Connection, DbError, dialect,
@@ -91,9 +92,10 @@ impl Writer {
         let (size, committed) = watch::channel(head.size());
         let thread = Thread {
             connection,
-            core,
             head,
             known: Known::default(),
+            stock: Stock::start(core.ambient.clone()),
+            core,
             crowd: 0,
             patience: Duration::ZERO,
             size,
@@ -187,6 +189,7 @@ struct Thread {
     /// thread reads it afresh.
     head: Head,
     known: Known,
+    stock: Stock,
     /// Commands of the last batch.
     crowd: usize,
     /// How long the next batch waits for as many.
@@ -262,17 +265,24 @@ impl Thread {
 
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) -> Result<Vec<Outcome>, Failed> {
         let core = self.core.clone();
-        let (mut head, known) = (self.head.clone(), &mut self.known);
+        let mut head = self.head.clone();
+        let mut ground = Ground {
+            core: &core,
+            stock: &mut self.stock,
+            known: &mut self.known,
+        };
         let mut outcomes = Vec::with_capacity(jobs.len());
         let waiting = &mut jobs;
         let result = dialect::write(&mut self.connection, |connection| {
             // Another process may have moved the head; what is in the database decides.
             let stored = head::read(connection)?.ok_or(DbError::HeadMoved)?;
-            known.begin(stored.size() != head.size() || stored.root() != head.root());
+            ground
+                .known
+                .begin(stored.size() != head.size() || stored.root() != head.root());
             head = stored;
             let before = head.clone();
             for job in waiting.iter_mut() {
-                outcomes.push(one(connection, &core, &mut head, known, &mut **job));
+                outcomes.push(one(connection, &mut ground, &mut head, &mut **job));
             }
             if head.size() != before.size() {
                 head::advance(connection, &before, &head)?;
@@ -298,17 +308,16 @@ struct Failed {
 /// Runs one command in its savepoint, and enters the refusal it leaves if it fails.
 fn one(
     connection: &mut Connection,
-    core: &Core,
+    ground: &mut Ground<'_>,
     head: &mut Head,
-    known: &mut Known,
     job: &mut dyn Job,
 ) -> Result<Vec<Entered>, Error> {
-    let stop = match attempt(connection, core, head, known, |tx| job.run(tx)) {
+    let stop = match attempt(connection, ground, head, |tx| job.run(tx)) {
         Ok(entered) => return Ok(entered),
         Err(stop) => stop,
     };
     if let Some(draft) = stop.leaves {
-        attempt(connection, core, head, known, |tx| {
+        attempt(connection, ground, head, |tx| {
             tx.enter(*draft)?;
             Ok(())
         })
@@ -319,20 +328,19 @@ fn one(
 
 fn attempt(
     connection: &mut Connection,
-    core: &Core,
+    ground: &mut Ground<'_>,
     head: &mut Head,
-    known: &mut Known,
     work: impl FnOnce(&mut Tx<'_>) -> Result<(), Stop>,
 ) -> Result<Vec<Entered>, Stop> {
     let before = head.clone();
     let result = dialect::savepoint(connection, |connection| {
-        let mut tx = Tx::new(connection, core, head, known);
+        let mut tx = Tx::new(connection, ground, head);
         work(&mut tx)?;
         Ok(tx.into_entered())
     });
     if result.is_err() {
         *head = before;
-        known.forget();
+        ground.known.forget();
     }
     result
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use zeroize::Zeroize;
+use zeroize::zeroize_bytes;
 
 /// Plaintext segments in memory at a time: one is filled while two are worked on.
 pub(super) const PLAIN_BUFFERS: usize = 3;
@@ -12,6 +12,24 @@ pub(super) const PLAIN_BUFFERS: usize = 3;
 pub(super) const READ_BYTES: usize = 1 << 20;
 /// Buffers of sealed segments that are kept for the next.
 const SPARE_SEALED: usize = 4;
+
+/// Buffers from this size on are asked for as if they were of [`RESERVED_BYTES`].
+const LARGE_BYTES: usize = 1 << 20;
+/// More than the greatest size that glibc ever keeps in its arenas (32 MiB): a buffer with room
+/// for so much is given back to the system when it is dropped. Of smaller ones each thread's
+/// arena keeps some, and a room would grow with every deposit to several times what it works
+/// with. What of the room is never touched takes no memory.
+const RESERVED_BYTES: usize = 33 << 20;
+
+/// `bytes` zeros.
+fn zeros(bytes: usize) -> Vec<u8> {
+    if bytes < LARGE_BYTES {
+        return vec![0; bytes];
+    }
+    let mut memory = vec![0; bytes.max(RESERVED_BYTES)];
+    memory.truncate(bytes);
+    memory
+}
 
 /// The plaintext buffers of one write.
 #[derive(Debug)]
@@ -42,7 +60,7 @@ struct Wiped {
 
 impl Drop for Wiped {
     fn drop(&mut self) {
-        self.memory[..self.used].zeroize();
+        zeroize_bytes(&mut self.memory[..self.used]);
     }
 }
 
@@ -61,7 +79,7 @@ impl PlainBuffers {
         let room = self.room.clone().acquire_owned().await.ok()?;
         let spare = self.spare().pop();
         let mut memory = spare.unwrap_or_else(|| Wiped {
-            memory: vec![0; self.bytes_each],
+            memory: zeros(self.bytes_each),
             ..Wiped::default()
         });
         memory.len = 0;
@@ -120,9 +138,9 @@ impl Drop for Plain {
 pub(super) struct SealedBuffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl SealedBuffers {
-    /// A buffer to seal into, maybe with the bytes of a former segment in it.
-    pub(super) fn take(&self) -> Vec<u8> {
-        self.spare().pop().unwrap_or_default()
+    /// A buffer to seal `bytes` into, maybe with those of a former segment in it.
+    pub(super) fn take(&self, bytes: usize) -> Vec<u8> {
+        self.spare().pop().unwrap_or_else(|| zeros(bytes))
     }
 
     /// Gives a sealed segment away; its memory comes back when nobody reads it any more.

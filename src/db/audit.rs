@@ -89,7 +89,7 @@ pub fn entries(
     limit: i64,
 ) -> Result<Vec<RawEntry>, DbError> {
     let query = "SELECT idx, id, leaf, scope_id, scope_nth, item_nth, subject_id, subject_nth, \
-                 link, body FROM entries WHERE idx > ? AND typeof(idx) = 'integer' \
+                 link, body, writes_rows FROM entries WHERE idx > ? AND typeof(idx) = 'integer' \
                  ORDER BY idx LIMIT ?";
     let given = [Given::Integer(after), Given::Integer(limit)];
     Ok(raw(connection, query, &given)?
@@ -122,6 +122,7 @@ fn entry(cells: &[Cell]) -> RawEntry {
             None
         }
     };
+    let writes_rows = number(10, "writes_rows");
     let row = EntryRow {
         idx: number(0, "idx").unwrap_or_default(),
         id,
@@ -131,9 +132,13 @@ fn entry(cells: &[Cell]) -> RawEntry {
         item_nth: number(5, "item_nth"),
         subject_id,
         subject_nth: number(7, "subject_nth"),
+        writes_rows: writes_rows == Some(1),
         link,
         body,
     };
+    if !matches!(writes_rows, Some(0 | 1)) {
+        odd.push("writes_rows");
+    }
     RawEntry { row, odd }
 }
 

@@ -71,7 +71,7 @@ pub fn check<T: Bound>(
     let c = entry
         .try_into()
         .map_err(|_| damaged("its entry is no hash"))?;
-    let entry = entries::with_commitment(connection, &Hash::from_bytes(c))?
+    let entry = entries::that_wrote(connection, &Hash::from_bytes(c))?
         .ok_or_else(|| damaged("no custody entry wrote it"))?;
     let scope = entry
         .scope()?

@@ -1,6 +1,7 @@
 //! The only place that knows which database this is.
 
 mod raw;
+mod statements;
 
 use std::{
     thread,
@@ -8,15 +9,13 @@ use std::{
 };
 
 use diesel::{
-    Connection as _, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
-    connection::SimpleConnection,
-    query_builder::{AstPass, QueryFragment, QueryId},
-    sql_query,
+    Connection as _, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query,
     sql_types::Text,
-    sqlite::Sqlite,
 };
 
 pub use raw::{Cell, Given, raw, snapshot};
+pub use statements::insert_entry;
+use statements::{RELEASE, SAVEPOINT};
 
 use super::DbError;
 
@@ -140,11 +139,11 @@ pub fn savepoint<T, E: From<diesel::result::Error>>(
     change: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
 ) -> Result<T, E> {
     let AnyConnection::Sqlite(sqlite) = connection;
-    Savepoint.execute(sqlite)?;
+    SAVEPOINT.execute(sqlite)?;
     match change(connection) {
         Ok(value) => {
             let AnyConnection::Sqlite(sqlite) = connection;
-            Release.execute(sqlite)?;
+            RELEASE.execute(sqlite)?;
             Ok(value)
         }
         Err(error) => {
@@ -152,28 +151,6 @@ pub fn savepoint<T, E: From<diesel::result::Error>>(
             Err(error)
         }
     }
-}
-
-/// Statements that every command runs, so that SQLite keeps them prepared.
-macro_rules! kept_statements {
-    ($($name:ident = $sql:literal;)*) => {$(
-        #[derive(QueryId)]
-        struct $name;
-
-        impl QueryFragment<Sqlite> for $name {
-            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-                out.push_sql($sql);
-                Ok(())
-            }
-        }
-
-        impl RunQueryDsl<SqliteConnection> for $name {}
-    )*};
-}
-
-kept_statements! {
-    Savepoint = "SAVEPOINT command";
-    Release = "RELEASE command";
 }
 
 /// Opens one connection to the database at `url`.

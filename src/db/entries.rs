@@ -6,6 +6,7 @@
 //! ```
 
 use custos_core::{
+    cipher::Salt,
     event::{Commitments, Entry, Opening, SLOTS, leaf_data, slot},
     hash::Hash,
     ids::{Id, LeafIndex, ScopeId},
@@ -15,8 +16,7 @@ use diesel::prelude::*;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{Connection, DbError, head::signed, schema::entries, value::Place};
-use crate::ambient::Ambient;
+use super::{Connection, DbError, dialect, head::signed, schema::entries, value::Place};
 
 const TABLE: &str = "entries";
 /// Slots kept in the link part: 0 to 19, and 31.
@@ -25,8 +25,7 @@ const LINK_SLOTS: usize = 21;
 const BODY_SLOTS: usize = 11;
 
 /// An entry's row.
-#[derive(Debug, Clone, Queryable, Insertable)]
-#[diesel(table_name = entries)]
+#[derive(Debug, Clone, Queryable)]
 pub struct EntryRow {
     /// Position in the log.
     pub idx: i64,
@@ -44,6 +43,8 @@ pub struct EntryRow {
     pub subject_id: Option<Vec<u8>>,
     /// Number in the subject's chain within the scope.
     pub subject_nth: Option<i64>,
+    /// Whether it wrote bound rows, so that they find it by its commitment.
+    pub writes_rows: bool,
     /// Link part, encrypted under the scope's value key.
     pub link: Option<Vec<u8>>,
     /// Body part, encrypted under the subject's entry key; null once expunged.
@@ -270,9 +271,9 @@ pub struct Sealed {
 
 /// Encrypts an entry's values, openings and commitments for the row `id`.
 pub fn seal(
-    ambient: &Ambient,
     id: Id,
     (value_key, entry_key): (&[u8; 32], &[u8; 32]),
+    [link_salt, body_salt]: &[Salt; 2],
     (link_opening, body_opening): (&Opening, &Opening),
     entry: &Entry,
     commitments: &Commitments,
@@ -294,8 +295,8 @@ pub fn seal(
         column,
     };
     Sealed {
-        link: place("link").seal(value_key, ambient, &link),
-        body: place("body").seal(entry_key, ambient, &body),
+        link: place("link").seal_with(value_key, link_salt, &link),
+        body: place("body").seal_with(entry_key, body_salt, &body),
     }
 }
 
@@ -316,10 +317,7 @@ fn extend_array(into: &mut Vec<u8>, entry: &Entry, slots: impl Iterator<Item = u
 /// # Errors
 /// Its position in the log or in a chain is taken.
 pub fn insert(connection: &mut Connection, row: &EntryRow) -> Result<(), DbError> {
-    diesel::insert_into(entries::table)
-        .values(row)
-        .execute(connection)?;
-    Ok(())
+    Ok(dialect::insert_entry(connection, row)?)
 }
 
 /// The entry at an index.
@@ -333,13 +331,14 @@ pub fn at(connection: &mut Connection, index: u64) -> Result<Option<EntryRow>, D
         .optional()?)
 }
 
-/// The entry with this commitment.
+/// The entry with this commitment, if it wrote bound rows.
 ///
 /// # Errors
 /// The row can't be read.
-pub fn with_commitment(connection: &mut Connection, c: &Hash) -> Result<Option<EntryRow>, DbError> {
+pub fn that_wrote(connection: &mut Connection, c: &Hash) -> Result<Option<EntryRow>, DbError> {
     Ok(entries::table
         .filter(entries::leaf.eq(leaf_data(c).to_vec()))
+        .filter(entries::writes_rows)
         .first(connection)
         .optional()?)
 }

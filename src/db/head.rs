@@ -92,6 +92,18 @@ pub fn read(connection: &mut Connection) -> Result<Option<Head>, DbError> {
     row.map(head).transpose()
 }
 
+/// Entries in the log, without a look at its tree.
+///
+/// # Errors
+/// The row can't be read, or holds no size.
+pub fn size(connection: &mut Connection) -> Result<u64, DbError> {
+    let size: i64 = log_head::table
+        .find(1)
+        .select(log_head::size)
+        .first(connection)?;
+    u64::try_from(size).map_err(|_| DbError::damaged("log_head", 1, "its size is negative"))
+}
+
 /// Time of the newest entry: no clock of the room may fall behind it.
 ///
 /// # Errors

@@ -25,6 +25,7 @@ diesel::table! {
         item_nth -> Nullable<BigInt>,
         subject_id -> Nullable<Binary>,
         subject_nth -> Nullable<BigInt>,
+        writes_rows -> Bool,
         link -> Nullable<Binary>,
         body -> Nullable<Binary>,
     }

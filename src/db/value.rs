@@ -25,8 +25,12 @@ pub struct Place {
 impl Place {
     /// Encrypts `plain` for this place.
     pub fn seal(&self, key: &[u8; 32], ambient: &Ambient, plain: &[u8]) -> Vec<u8> {
-        let salt = Salt::from_bytes(ambient.bytes());
-        cipher::seal(key, &salt, &self.context(), plain)
+        self.seal_with(key, &Salt::from_bytes(ambient.bytes()), plain)
+    }
+
+    /// Encrypts `plain` for this place under a salt that was never used before.
+    pub fn seal_with(&self, key: &[u8; 32], salt: &Salt, plain: &[u8]) -> Vec<u8> {
+        cipher::seal(key, salt, &self.context(), plain)
     }
 
     /// Decrypts what [`Place::seal`] made.

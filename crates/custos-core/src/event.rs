@@ -201,20 +201,7 @@ impl Opening {
 
     /// `k_i = HMAC-SHA-256(opening, u8 i)`, the key of one slot.
     pub fn slot_key(&self, slot: usize) -> [u8; 32] {
-        self.slot_keys().of(slot)
-    }
-
-    /// The keys of all slots, the opening's own part of the HMAC worked out once.
-    fn slot_keys(&self) -> SlotKeys {
-        SlotKeys(HmacKey::new(&self.0))
-    }
-}
-
-struct SlotKeys(HmacKey);
-
-impl SlotKeys {
-    fn of(&self, slot: usize) -> [u8; 32] {
-        self.0.tag(&[&[slot_byte(slot)]])
+        HmacKey::new(&self.0).tag(&[&[slot_byte(slot)]])
     }
 }
 
@@ -223,6 +210,58 @@ impl std::fmt::Debug for Opening {
         f.write_str("Opening([redacted])")
     }
 }
+
+/// The openings of an entry that is still to come, with all that follows from them alone: more
+/// than half of the work of committing. Made ahead, used for one entry.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct Blank {
+    link: Opening,
+    body: Opening,
+    keys: [[u8; 32]; SLOTS],
+    /// What each slot commits to when it is null, as most are.
+    #[zeroize(skip)]
+    nulls: [Hash; SLOTS],
+}
+
+impl Blank {
+    /// Takes the two openings of one entry.
+    pub fn new(link: Opening, body: Opening) -> Self {
+        let (of_link, of_body) = (HmacKey::new(&link.0), HmacKey::new(&body.0));
+        let keys: [[u8; 32]; SLOTS] = std::array::from_fn(|slot| {
+            let of_group = match Group::of(slot) {
+                Group::Link => &of_link,
+                Group::Body => &of_body,
+            };
+            of_group.tag(&[&[slot_byte(slot)]])
+        });
+        let nulls = std::array::from_fn(|slot| commit_jcs(slot, &keys[slot], NULL));
+        Self {
+            link,
+            body,
+            keys,
+            nulls,
+        }
+    }
+
+    /// The opening of the link slots, to be stored encrypted.
+    pub const fn link(&self) -> &Opening {
+        &self.link
+    }
+
+    /// The opening of the body slots, to be stored encrypted.
+    pub const fn body(&self) -> &Opening {
+        &self.body
+    }
+}
+
+impl std::fmt::Debug for Blank {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Blank([redacted])")
+    }
+}
+
+/// The JCS of an absent value.
+const NULL: &[u8] = b"null";
 
 /// `c_i`: the commitment to one slot's value under its key.
 ///
@@ -305,13 +344,17 @@ impl Entry {
 
     /// The commitments under these openings.
     pub fn commit(&self, link: &Opening, body: &Opening) -> Commitments {
-        let keys = (link.slot_keys(), body.slot_keys());
+        self.commit_on(&Blank::new(link.clone(), body.clone()))
+    }
+
+    /// The commitments under the openings of `blank`.
+    pub fn commit_on(&self, blank: &Blank) -> Commitments {
         Commitments(std::array::from_fn(|slot| {
-            let key = match Group::of(slot) {
-                Group::Link => keys.0.of(slot),
-                Group::Body => keys.1.of(slot),
-            };
-            commit_jcs(slot, &key, &self.jcs[slot])
+            if self.jcs[slot] == NULL {
+                blank.nulls[slot]
+            } else {
+                commit_jcs(slot, &blank.keys[slot], &self.jcs[slot])
+            }
         }))
     }
 

@@ -50,14 +50,64 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 /// [`JsonError::Number`] or [`JsonError::Depth`].
 pub fn canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
     check(value, 0)?;
-    // Most slots are null, a number or plain text; these have only one spelling.
-    match value {
-        Value::Null => return Ok(b"null".to_vec()),
-        Value::Number(number) => return Ok(number.to_string().into_bytes()),
-        Value::String(text) if is_plain(text) => return Ok(format!("\"{text}\"").into_bytes()),
-        _ => {}
+    // Most values hold nothing but null, numbers, plain text and plain names, which have only
+    // one spelling; whatever else there is, is spelled by the library.
+    let mut bytes = Vec::new();
+    if write_plain(value, &mut bytes) {
+        return Ok(bytes);
     }
     serde_json_canonicalizer::to_vec(value).map_err(|_| JsonError::Number)
+}
+
+/// Writes the JCS of a checked value; false, and `into` is worthless, if a string in it is not
+/// plain.
+fn write_plain(value: &Value, into: &mut Vec<u8>) -> bool {
+    match value {
+        Value::Null => into.extend_from_slice(b"null"),
+        Value::Bool(true) => into.extend_from_slice(b"true"),
+        Value::Bool(false) => into.extend_from_slice(b"false"),
+        Value::Number(number) => into.extend_from_slice(number.to_string().as_bytes()),
+        Value::String(text) => return write_text(text, into),
+        Value::Array(values) => {
+            into.push(b'[');
+            for (place, value) in values.iter().enumerate() {
+                if place > 0 {
+                    into.push(b',');
+                }
+                if !write_plain(value, into) {
+                    return false;
+                }
+            }
+            into.push(b']');
+        }
+        Value::Object(members) => {
+            // UTF-16 code units, by which JCS sorts, are in the order of bytes in plain names.
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_unstable_by_key(|(name, _)| *name);
+            into.push(b'{');
+            for (place, (name, value)) in sorted.into_iter().enumerate() {
+                if place > 0 {
+                    into.push(b',');
+                }
+                if !write_text(name, into) {
+                    return false;
+                }
+                into.push(b':');
+                if !write_plain(value, into) {
+                    return false;
+                }
+            }
+            into.push(b'}');
+        }
+    }
+    true
+}
+
+fn write_text(text: &str, into: &mut Vec<u8>) -> bool {
+    into.push(b'"');
+    into.extend_from_slice(text.as_bytes());
+    into.push(b'"');
+    is_plain(text)
 }
 
 /// The JCS of anything that serializes into JSON of the formats.
@@ -238,6 +288,20 @@ mod tests {
             .map(Value::from)
             .chain(numbers.map(Value::from))
             .chain([Value::Null, json!(true), json!("plain text"), json!("")]);
+        let values = values.flat_map(|value| {
+            let name = value.as_str().unwrap_or("b").to_string();
+            let named = Value::Object(
+                [(name, json!(1)), ("a".into(), value.clone())]
+                    .into_iter()
+                    .collect(),
+            );
+            [
+                json!([value, [], {}]),
+                json!({"z": named, "b": [value], "": 0}),
+                named,
+                value,
+            ]
+        });
         for value in values {
             assert_eq!(
                 canonical(&value).expect("canonical"),

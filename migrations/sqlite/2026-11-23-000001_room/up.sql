@@ -16,23 +16,25 @@ CREATE TABLE log_head (
     published  BIGINT  NOT NULL
 );
 
+-- Most of the room's writing: each index costs every entry a page, at random places the more.
 CREATE TABLE entries (
-    idx         BIGINT PRIMARY KEY NOT NULL,
-    id          BLOB   NOT NULL UNIQUE,
-    leaf        BLOB   NOT NULL,
+    idx         INTEGER PRIMARY KEY NOT NULL,
+    id          BLOB    NOT NULL,
+    leaf        BLOB    NOT NULL,
     scope_id    BLOB,
     scope_nth   BIGINT,
     item_nth    BIGINT,
     subject_id  BLOB,
     subject_nth BIGINT,
+    writes_rows BOOLEAN NOT NULL,
     link        BLOB,
     body        BLOB,
     UNIQUE (scope_id, scope_nth),
-    UNIQUE (scope_id, item_nth),
     UNIQUE (scope_id, subject_id, subject_nth)
 );
+CREATE UNIQUE INDEX entries_items ON entries (scope_id, item_nth) WHERE item_nth IS NOT NULL;
 -- A bound row names the entry that last wrote it by its commitment.
-CREATE INDEX entries_leaf ON entries (leaf);
+CREATE INDEX entries_leaf ON entries (leaf) WHERE writes_rows;
 
 CREATE TABLE checkpoints (
     size BIGINT PRIMARY KEY NOT NULL,

@@ -9,7 +9,9 @@ use crate::content::{
     declared::{Algorithm, Extra},
 };
 use custos_core::{
-    cipher::{COMMITMENT_BYTES, SEGMENT_BYTES, Salt, SegmentKind, object_context, seal_into},
+    cipher::{
+        COMMITMENT_BYTES, SEGMENT_BYTES, Salt, SegmentKind, object_context, seal_into, sealed_len,
+    },
     content::{
         LEAF_BYTES, SUBTREE_BYTES, SUBTREE_LEAVES, TreeKey, TreeKind, content_subtree, leaf_hash,
         leaf_salt,
@@ -119,7 +121,7 @@ impl Seal {
             SegmentKind::Content,
             segment.number,
         );
-        let mut sealed = self.buffers.take();
+        let mut sealed = self.buffers.take(sealed_len(segment.plain.bytes().len()));
         let commitment = seal_into(
             &mut sealed,
             self.target.data_key.as_bytes(),

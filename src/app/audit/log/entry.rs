@@ -123,6 +123,7 @@ impl Audit<'_> {
             ("item_nth", row.item_nth.is_some()),
             ("subject_id", row.subject_id.is_some()),
             ("subject_nth", row.subject_nth.is_some()),
+            ("writes_rows", row.writes_rows),
             ("link", row.link.is_some()),
             ("body", row.body.is_some()),
         ];
@@ -232,6 +233,10 @@ impl Audit<'_> {
             (
                 "subject_nth",
                 link.value(slot::SUBJECT_NTH) != &json!(row.subject_nth),
+            ),
+            (
+                "writes_rows",
+                (link.value(slot::ROWS)["rows"] != json!([])) != row.writes_rows,
             ),
             (
                 "subject_id",
