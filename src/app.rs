@@ -18,6 +18,7 @@ pub mod people;
 pub mod proofs;
 pub mod public;
 pub mod publisher;
+mod rechecking;
 pub mod sessions;
 pub mod standing;
 mod stock;

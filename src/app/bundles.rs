@@ -7,6 +7,8 @@
 mod assemble;
 mod send;
 
+use std::sync::Arc;
+
 use custos_core::{
     event::{kind, slot},
     ids::{ItemId, LeafIndex, ScopeId},
@@ -18,18 +20,21 @@ pub use send::BundleStream;
 use super::{
     SignedIn,
     cases::activity_scope,
-    context::Room,
+    context::{Core, Room},
     custody::receives_whole,
     deciding::Asking,
     disclosing::Sight,
     entering::{Purpose, Tx},
     error::Error,
     evidence::of_item,
+    rechecking::Stands,
     text,
+    views::standing::permitted_again,
     writer::{Command, Stop},
 };
 use crate::{
     db::{
+        Connection,
         custody::{self, Opened},
         decide::ItemFacts,
         evidence::{self, Content},
@@ -73,15 +78,35 @@ pub async fn bundle(
             Some((code, text::text("purpose", &why)?))
         }
     };
-    let command = Make {
-        who: *who,
-        item,
-        purpose,
-    };
+    let (core, room_id, who) = (room.core.clone(), room.id, *who);
+    let content = purpose.is_some();
+    let stands: Stands = Arc::new(move |connection| {
+        still_permitted(connection, &core, room_id, (&who, item, content))
+    });
+    let command = Make { who, item, purpose };
     let made = room.writer.submit(command).await?.output;
     let newest = made.entries.last().ok_or(Error::NotFound)?.index;
     let size = room.covered(newest.get()).await?;
-    send::prepare(room, made, size).await
+    // Publication may have taken a while.
+    let first = stands.clone();
+    if !room.read(move |connection| first(connection)).await? {
+        return Err(Error::NotFound);
+    }
+    send::prepare(room, made, size, stands).await
+}
+
+/// Whether whoever asked for a bundle would still be given it.
+fn still_permitted(
+    connection: &mut Connection,
+    core: &Core,
+    room: ScopeId,
+    (who, item, content): (&SignedIn, ItemId, bool),
+) -> Result<bool, Error> {
+    let whose = (who.holder, who.person);
+    permitted_again(connection, core, room, whose, item, |facts| {
+        core.engine.decide::<MakeBundle>(facts).is_ok()
+            && (!content || core.engine.decide::<Download>(facts).is_ok())
+    })
 }
 
 /// What the transaction gives: everything that is opened for this reader.

@@ -1,9 +1,9 @@
 //! One room, open: what every floor above works with.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use custos_core::checkpoint::{NoteSigner, VerifierKey};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{
     error::Error, publisher::Publisher, sessions::Entrance, views::Deliveries, writer::Writer,
@@ -55,7 +55,12 @@ pub struct Room {
     pub entrance: Arc<Entrance>,
     /// Publishes what was committed.
     pub publisher: Arc<Publisher>,
+    /// Told when the process must stop; the job that publishes listens.
+    pub fatal: Arc<Notify>,
 }
+
+/// How long somebody waits for a checkpoint; usually it comes within a second.
+const PUBLICATION_WAIT: Duration = Duration::from_secs(30);
 
 impl Room {
     /// Runs `read` on a reader's connection, off the threads that serve requests.
@@ -75,13 +80,25 @@ impl Room {
     /// Waits until a checkpoint covers the entry at `index`, and returns its size.
     ///
     /// # Errors
-    /// The publisher has stopped.
+    /// The publisher has stopped, or publishes nothing for [`PUBLICATION_WAIT`].
     pub async fn covered(&self, index: u64) -> Result<u64, Error> {
         let mut published = self.published.clone();
-        let size = published
-            .wait_for(|size| *size > index)
-            .await
-            .map_err(|_| Error::CustodyUnavailable(None))?;
-        Ok(*size)
+        let covered = published.wait_for(|size| *size > index);
+        match tokio::time::timeout(PUBLICATION_WAIT, covered).await {
+            Ok(Ok(size)) => Ok(*size),
+            Ok(Err(_)) | Err(_) => Err(Error::CustodyUnavailable(None)),
+        }
+    }
+
+    /// Stops the room when the store can't say what is durable: nobody may go on from there
+    /// but start-up. Hands the error on.
+    pub fn stop_if_fatal(&self, error: Error) -> Error {
+        if let Error::StoreUnavailable(Some(cause)) = &error
+            && cause.is_fatal()
+        {
+            tracing::error!(alarm = "store_not_durable", cause = ?cause, "the room stops");
+            self.fatal.notify_one();
+        }
+        error
     }
 }

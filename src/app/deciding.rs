@@ -189,7 +189,13 @@ impl Tx<'_> {
                 slot::DETAIL,
                 json!({"action": refusal.action().name(), "type": asked.kind.name(), "asked": asked.id}),
             );
-        draft.decision = Some((refusal.set_hash(), refusal.decision_value()));
+        // What does not exist was refused by no policy of its own, and what is hidden must leave
+        // the same entry, also in its length.
+        let decision = match error {
+            Error::NotFound => json!({"decision": "deny", "policies": []}),
+            _ => refusal.decision_value(),
+        };
+        draft.decision = Some((refusal.set_hash(), decision));
         Stop {
             error,
             leaves: Some(Box::new(draft)),

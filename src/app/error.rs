@@ -97,7 +97,7 @@ impl From<diesel::result::Error> for Error {
 }
 
 /// SQLite says that the disk is full in words alone.
-pub(super) fn is_full(error: &DbError) -> bool {
+fn is_full(error: &DbError) -> bool {
     matches!(
         error,
         DbError::Query(diesel::result::Error::DatabaseError(_, information))

@@ -114,6 +114,7 @@ pub async fn open(places: &Places, store: Store, ambient: Ambient) -> Result<Roo
         bundle_signer: Arc::new(bundle_signer),
         published,
         deliveries: Arc::default(),
+        fatal: Arc::default(),
         entrance,
         publisher: Arc::new(publisher),
     })

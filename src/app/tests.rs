@@ -12,6 +12,7 @@ use custos_core::{
     merkle,
     tile::{Level, TilePath, parse_entry_bundle},
 };
+use diesel::connection::SimpleConnection;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -97,6 +98,42 @@ impl Command for Cover {
     }
 }
 
+/// Holds the writer, so that whoever comes meanwhile is in one batch.
+struct Hold;
+
+impl Command for Hold {
+    type Output = ();
+
+    fn run(self, _: &mut Tx<'_>) -> Result<(), Stop> {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        Ok(())
+    }
+}
+
+/// Lets the database grow by so many pages and no further; `None` for no limit.
+struct Space(Option<i64>);
+
+impl Command for Space {
+    type Output = ();
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+        let pages = match self.0 {
+            Some(more) => {
+                let query = "SELECT page_count FROM pragma_page_count";
+                let rows = db::dialect::raw(tx.connection, query, &[])?;
+                let db::dialect::Cell::Integer(count) = rows[0][0] else {
+                    panic!("a count of pages");
+                };
+                count + more
+            }
+            None => i64::from(u32::MAX - 1),
+        };
+        let db::Connection::Sqlite(sqlite) = tx.connection;
+        sqlite.batch_execute(&format!("PRAGMA max_page_count = {pages}"))?;
+        Ok(())
+    }
+}
+
 /// Everything that is published is one tree, and its root is what the checkpoint signs.
 pub async fn check_log(room: &Room) {
     let size = room.publisher.publish().await.expect("published");
@@ -122,6 +159,36 @@ pub async fn check_log(room: &Room) {
         }
     }
     assert_eq!(*checkpoint.root(), log.root());
+}
+
+/// SQLite gives a whole transaction up when the disk is full in the middle of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_within_a_batch_undoes_all_of_it() {
+    let bench = Bench::new();
+    let room = bench.open().await.expect("opens");
+    let before = *room.writer.committed().borrow();
+    room.writer.submit(Space(Some(8))).await.expect("set");
+    let holding = tokio::spawn({
+        let writer = room.writer.clone();
+        async move { writer.submit(Hold).await }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let cover = |count| room.writer.submit(Cover { count, fail: false });
+    let batch = [cover(1), cover(1), cover(200), cover(1), cover(1)];
+    let outcomes = futures::future::join_all(batch).await;
+    holding.await.expect("no panic").expect("held");
+    for outcome in outcomes {
+        assert!(matches!(outcome, Err(super::Error::Full)), "{outcome:?}");
+    }
+    assert_eq!(*room.writer.committed().borrow(), before);
+
+    room.writer.submit(Space(None)).await.expect("set");
+    let done = cover(2).await.expect("there is space again");
+    assert_eq!(done.entered[0].index.get(), before);
+    check_log(&room).await;
+    drop(room);
+    let room = bench.open().await.expect("opens again");
+    assert_eq!(*room.writer.committed().borrow(), before + 2);
 }
 
 #[tokio::test]
@@ -313,7 +380,8 @@ async fn start_up_refuses_what_does_not_fit_together() {
         "UPDATE log_head SET published = 0",
         "DELETE FROM entries WHERE idx = (SELECT max(idx) FROM entries)",
         "UPDATE entries SET leaf = zeroblob(33) WHERE idx = (SELECT max(idx) FROM entries)",
-        "INSERT INTO entries (idx, id, leaf) SELECT max(idx) + 1, zeroblob(16), zeroblob(33) FROM entries",
+        "INSERT INTO entries (idx, id, leaf, writes_rows) \
+         SELECT max(idx) + 1, zeroblob(16), zeroblob(33), 0 FROM entries",
         "UPDATE checkpoints SET note = substr(note, 2)",
         "DELETE FROM checkpoints",
         "UPDATE wrapped_keys SET wrapped = zeroblob(104) WHERE purpose = 'log'",

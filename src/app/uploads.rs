@@ -111,11 +111,7 @@ pub async fn receive<R: AsyncRead + Unpin>(
     length: Option<u64>,
 ) -> Result<Deposited, Error> {
     let row = announced(room, who, upload).await?;
-    if let Some(item) = row.item_id {
-        return Err(Error::Conflict(format!(
-            "these bytes were deposited already, as item `{item}`"
-        )));
-    }
+    not_taken_in(&row)?;
     let declared = parse_declared(&row.details.declared)?;
     let ambient = &room.core.ambient;
     let item = ItemId::from_bytes(ambient.bytes());
@@ -140,7 +136,7 @@ pub async fn receive<R: AsyncRead + Unpin>(
         Salt::from_bytes(ambient.bytes())
     })
     .await
-    .map_err(write_error)?;
+    .map_err(|error| room.stop_if_fatal(write_error(error)))?;
     // A crash here leaves an orphan object, which is swept; never a row without bytes.
     let command = TakeIn {
         who: *who,
@@ -191,6 +187,15 @@ async fn announced(room: &Room, who: &SignedIn, upload: UploadId) -> Result<Uplo
         .ok_or(Error::NotFound)
     })
     .await
+}
+
+fn not_taken_in(row: &UploadRow) -> Result<(), Error> {
+    match row.item_id {
+        Some(item) => Err(Error::Conflict(format!(
+            "these bytes were deposited already, as item `{item}`"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn write_error(error: WriteError) -> Error {
@@ -264,6 +269,10 @@ impl Command for TakeIn {
         let facts = tx.case::<Deposit>(&asking, self.row.case_id)?;
         let permit = tx.permit::<Deposit>(&asking, &Resource::Case(facts.case))?;
         let core = tx.core;
+        // The same bytes may have been sent twice at once; the first to come here is the item.
+        let keys = (&core.keyring, &core.keys.session);
+        let announced = uploads::of_person(tx.connection, keys, self.row.id, self.who.person)?;
+        not_taken_in(&announced.ok_or(Error::NotFound)?)?;
         let scope = tx.scope_keys(facts.scope)?;
         for (key, purpose) in [
             (&self.fresh.data_key, Purpose::Data),

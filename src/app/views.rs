@@ -4,13 +4,9 @@
 //! carry the view's id; when it ends, one entry says what was delivered.
 
 mod deliveries;
-mod standing;
+pub(super) mod standing;
 
-use std::{
-    ops::Range,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use custos_core::{
@@ -24,7 +20,6 @@ use futures::stream::{self, BoxStream, StreamExt};
 use serde::Serialize;
 use serde_json::json;
 use subtle::ConstantTimeEq;
-use tokio::task::JoinHandle;
 use tracing::error;
 
 use super::{
@@ -34,6 +29,7 @@ use super::{
     entering::{Acting, Draft, Purpose, Subject, Tx},
     error::Error,
     evidence::of_item,
+    rechecking::{Recheck, Stands},
     text,
     writer::{Command, Stop},
 };
@@ -41,7 +37,7 @@ pub use crate::policy::facts::PurposeCode;
 use crate::{
     content::read::{ReadError, Reader},
     db::{
-        Connection, DbError, head,
+        Connection, DbError,
         views::{self, ViewRow},
     },
     policy::{
@@ -51,14 +47,10 @@ use crate::{
 };
 
 pub use deliveries::Deliveries;
-use deliveries::summary;
+use deliveries::{Running, summary};
 
 /// How long a view lasts, in microseconds: 30 minutes.
 const VIEW_MICROS: i64 = 30 * 60 * 1_000_000;
-/// A running delivery looks again whether its view is still open after so many bytes.
-const RECHECK_BYTES: u64 = 4 << 20;
-/// The same after so much time.
-const RECHECK_AFTER: Duration = Duration::from_secs(2);
 /// A view that was opened.
 #[derive(Debug, Clone, Serialize)]
 pub struct OpenedView {
@@ -97,6 +89,7 @@ pub struct ViewedContent {
     room: Room,
     view: ViewRow,
     reader: Reader,
+    running: Running,
 }
 
 /// Opens a view of an item for a purpose.
@@ -130,6 +123,8 @@ pub async fn open_view(
 /// [`Error::NotFound`] for a view that is over, closed, another's or unknown.
 pub async fn read_view(room: &Room, view: ViewId, holder: Holder) -> Result<ViewedContent, Error> {
     let (core, room_id) = (room.core.clone(), room.id);
+    // Before the look whether it is open: whoever closes it meanwhile finds it here.
+    let running = room.deliveries.begin(view);
     let (view, content) = room
         .read(move |connection| {
             let row = standing_view(connection, &core, room_id, view)?
@@ -140,6 +135,7 @@ pub async fn read_view(room: &Room, view: ViewId, holder: Holder) -> Result<View
             Ok((row, content))
         })
         .await?;
+    running.asked();
     let damaged = |what| Error::from(DbError::damaged("items", view.item_id, what));
     let stored = StoredObject::from_value(&content.item.details.stored)
         .map_err(|_| damaged("what is stored of it is not described as it should be"))?;
@@ -163,6 +159,7 @@ pub async fn read_view(room: &Room, view: ViewId, holder: Holder) -> Result<View
         room: room.clone(),
         view,
         reader,
+        running,
     })
 }
 
@@ -209,13 +206,12 @@ impl ViewedContent {
         start: u64,
         pieces: BoxStream<'static, Result<Bytes, ReadError>>,
     ) -> BoxStream<'static, Result<Bytes, Error>> {
+        let (core, room, view) = (self.room.core.clone(), self.room.id, self.view.id);
+        let stands: Stands =
+            Arc::new(move |connection| Ok(standing_view(connection, &core, room, view)?.is_some()));
         let state = Delivery {
             position: start,
-            start,
-            unchecked: 0,
-            checking_since: Instant::now(),
-            checked: None,
-            check: None,
+            recheck: Recheck::new(self.room.clone(), stands),
             pieces,
             content: self,
         };
@@ -224,82 +220,27 @@ impl ViewedContent {
                 return Ok(None);
             };
             let piece = piece.map_err(|error| read_error(&delivery.content.view, error))?;
-            delivery.unchecked += piece.len() as u64;
-            delivery.recheck().await?;
-            delivery.position += piece.len() as u64;
+            let bytes = piece.len() as u64;
+            delivery.recheck.before(bytes).await?;
+            let end = delivery.position + bytes;
+            // What the closing entry says is never less than what went out: a piece that can't
+            // be counted any more, because the view is being closed, is not given out.
+            if !delivery.content.running.given(delivery.position..end) {
+                return Err(Error::NotFound);
+            }
+            delivery.position = end;
             Ok(Some((piece, delivery)))
         })
         .boxed()
     }
 }
 
-/// One running delivery; what it delivered is noted when it ends, however it ends.
+/// One running delivery.
 struct Delivery {
-    start: u64,
     position: u64,
-    /// Bytes given out since the newest check began.
-    unchecked: u64,
-    /// When it began.
-    checking_since: Instant,
-    /// The newest check that was passed; none yet but that with which the view was looked up.
-    checked: Option<Checked>,
-    /// A check that runs while bytes are given out on the one before it.
-    check: Option<JoinHandle<Result<Checked, Error>>>,
+    recheck: Recheck,
     pieces: BoxStream<'static, Result<Bytes, ReadError>>,
     content: ViewedContent,
-}
-
-impl Delivery {
-    /// Halfway to the limit a check begins, and bytes go out meanwhile; at the limit it must
-    /// have been answered. So at most [`RECHECK_BYTES`] go out behind a revocation. A delivery
-    /// that stood still for [`RECHECK_AFTER`] waits for a check that begins now.
-    async fn recheck(&mut self) -> Result<(), Error> {
-        let time = self.checking_since.elapsed();
-        if self.unchecked < RECHECK_BYTES / 2 && time < RECHECK_AFTER / 2 {
-            return Ok(());
-        }
-        if let Some(check) = self.check.take() {
-            let checked = check.await.map_err(|_| Error::CustodyUnavailable(None))?;
-            self.checked = Some(checked?);
-        }
-        self.unchecked = 0;
-        self.checking_since = Instant::now();
-        let (room, view) = (self.content.room.clone(), self.content.view.id);
-        let next = still_open(room, view, self.checked);
-        if time < RECHECK_AFTER {
-            self.check = Some(tokio::spawn(next));
-        } else {
-            self.checked = Some(next.await?);
-        }
-        Ok(())
-    }
-}
-
-/// A check that a view passed.
-#[derive(Debug, Clone, Copy)]
-struct Checked {
-    /// Size of the log just before it.
-    log: u64,
-    /// When it began.
-    at: Instant,
-}
-
-/// Looks whether a view still stands. Whatever may end one leaves an entry, or is a matter of
-/// time; so within a second nothing is looked at again while the log has not grown.
-async fn still_open(room: Room, view: ViewId, before: Option<Checked>) -> Result<Checked, Error> {
-    let (core, room_id) = (room.core.clone(), room.id);
-    room.read(move |connection| {
-        let (log, at) = (head::size(connection)?, Instant::now());
-        if let Some(before) = before
-            && before.log == log
-            && before.at.elapsed() < RECHECK_AFTER / 2
-        {
-            return Ok(before);
-        }
-        standing_view(connection, &core, room_id, view)?.ok_or(Error::NotFound)?;
-        Ok(Checked { log, at })
-    })
-    .await
 }
 
 /// A view that is open, and on which what it was opened on still stands.
@@ -316,13 +257,6 @@ fn standing_view(
     Ok(standing::stands(connection, core, room, &row)?.then_some(row))
 }
 
-impl Drop for Delivery {
-    fn drop(&mut self) {
-        let deliveries = self.content.room.deliveries.clone();
-        deliveries.note(self.content.view.id, self.start..self.position);
-    }
-}
-
 /// Closes a view of whoever is signed in, and enters what was delivered.
 ///
 /// # Errors
@@ -337,13 +271,7 @@ pub async fn close_view(room: &Room, who: &SignedIn, view: ViewId) -> Result<(),
                 .ok_or(Error::NotFound)
         })
         .await?;
-    let command = Close {
-        rows: vec![row],
-        how: "closed",
-        deliveries: room.deliveries.clone(),
-    };
-    room.writer.submit(command).await?;
-    Ok(())
+    close(room, vec![row], "closed").await.map(drop)
 }
 
 /// Closes the views whose time is over; returns how many. At most `limit` at once.
@@ -359,12 +287,26 @@ pub async fn close_ended(room: &Room, limit: i64) -> Result<usize, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
+    close(room, rows, "expired").await
+}
+
+/// Closes views; returns how many were looked at.
+async fn close(room: &Room, rows: Vec<ViewRow>, how: &'static str) -> Result<usize, Error> {
+    let views: Vec<ViewId> = rows.iter().map(|row| row.id).collect();
     let command = Close {
         rows,
-        how: "expired",
+        how,
         deliveries: room.deliveries.clone(),
     };
-    Ok(room.writer.submit(command).await?.output)
+    let done = room.writer.submit(command).await;
+    for view in &views {
+        match done {
+            Ok(_) => room.deliveries.forget(*view),
+            // They are still open, and what they delivered is still to be entered.
+            Err(_) => room.deliveries.reopen(*view),
+        }
+    }
+    done.map(|done| done.output)
 }
 
 struct Open {
@@ -431,11 +373,11 @@ impl Command for Open {
 }
 
 /// Closes views and enters what each delivered.
-pub(super) struct Close {
-    pub(super) rows: Vec<ViewRow>,
-    /// `closed`, `expired`, `signed_out`.
-    pub(super) how: &'static str,
-    pub(super) deliveries: Arc<Deliveries>,
+struct Close {
+    rows: Vec<ViewRow>,
+    /// `closed`, `expired`.
+    how: &'static str,
+    deliveries: Arc<Deliveries>,
 }
 
 impl Command for Close {
@@ -444,7 +386,11 @@ impl Command for Close {
     fn run(self, tx: &mut Tx<'_>) -> Result<usize, Stop> {
         let closed = self.rows.len();
         for row in self.rows {
-            let delivered = self.deliveries.take(row.id);
+            // Two may close a view at once; the first has entered it.
+            if !views::is_open(tx.connection, row.id)? {
+                continue;
+            }
+            let delivered = self.deliveries.closing(row.id);
             let subject = Subject {
                 noun: "item",
                 id: row.item_id.id(),

@@ -23,7 +23,8 @@ use super::{
     stock::Stock,
 };
 use crate::db::{
-    Connection, DbError, dialect,
+    Connection, DbError,
+    dialect::{self, Undone},
     head::{self, Head},
 };
 
@@ -247,13 +248,19 @@ impl Thread {
                 Ok(())
             }
             Err(Failed { error, jobs }) => {
-                error!(%error, "a batch was not committed; nothing of it was kept");
+                let cause = std::error::Error::source(&error);
+                error!(%error, cause, "a batch was not committed; nothing of it was kept");
                 for job in jobs {
-                    job.reply(Err(unavailable(&error)));
+                    job.reply(Err(match error {
+                        Error::Full => Error::Full,
+                        _ => Error::CustodyUnavailable(None),
+                    }));
                 }
                 // After a failed sync nobody knows what is on the disk: stop, and let
                 // start-up find out.
-                if is_input_output(&error) {
+                if let Error::CustodyUnavailable(Some(error)) = error
+                    && is_input_output(&error)
+                {
                     return Err(error);
                 }
                 self.known.forget();
@@ -273,7 +280,7 @@ impl Thread {
         };
         let mut outcomes = Vec::with_capacity(jobs.len());
         let waiting = &mut jobs;
-        let result = dialect::write(&mut self.connection, |connection| {
+        let result: Result<(), Error> = dialect::write(&mut self.connection, |connection| {
             // Another process may have moved the head; what is in the database decides.
             let stored = head::read(connection)?.ok_or(DbError::HeadMoved)?;
             ground
@@ -282,7 +289,7 @@ impl Thread {
             head = stored;
             let before = head.clone();
             for job in waiting.iter_mut() {
-                outcomes.push(one(connection, &mut ground, &mut head, &mut **job));
+                outcomes.push(one(connection, &mut ground, &mut head, &mut **job)?);
             }
             if head.size() != before.size() {
                 head::advance(connection, &before, &head)?;
@@ -301,29 +308,34 @@ impl Thread {
 
 /// A batch that was not committed, with the callers to tell.
 struct Failed {
-    error: DbError,
+    error: Error,
     jobs: Vec<Box<dyn Job>>,
 }
 
 /// Runs one command in its savepoint, and enters the refusal it leaves if it fails.
+///
+/// # Errors
+/// The batch can't go on: the database failed, so that nobody knows what it kept of it.
 fn one(
     connection: &mut Connection,
     ground: &mut Ground<'_>,
     head: &mut Head,
     job: &mut dyn Job,
-) -> Result<Vec<Entered>, Error> {
-    let stop = match attempt(connection, ground, head, |tx| job.run(tx)) {
-        Ok(entered) => return Ok(entered),
+) -> Result<Result<Vec<Entered>, Error>, Error> {
+    let stop = match attempt(connection, ground, head, |tx| job.run(tx))? {
+        Ok(entered) => return Ok(Ok(entered)),
         Err(stop) => stop,
     };
     if let Some(draft) = stop.leaves {
-        attempt(connection, ground, head, |tx| {
+        let left = attempt(connection, ground, head, |tx| {
             tx.enter(*draft)?;
             Ok(())
-        })
-        .map_err(|stop| stop.error)?;
+        })?;
+        if let Err(stop) = left {
+            return Ok(Err(stop.error));
+        }
     }
-    Err(stop.error)
+    Ok(Err(stop.error))
 }
 
 fn attempt(
@@ -331,25 +343,43 @@ fn attempt(
     ground: &mut Ground<'_>,
     head: &mut Head,
     work: impl FnOnce(&mut Tx<'_>) -> Result<(), Stop>,
-) -> Result<Vec<Entered>, Stop> {
+) -> Result<Result<Vec<Entered>, Stop>, Error> {
     let before = head.clone();
-    let result = dialect::savepoint(connection, |connection| {
+    let result: Result<_, Undone<Stop>> = dialect::savepoint(connection, |connection| {
         let mut tx = Tx::new(connection, ground, head);
         work(&mut tx)?;
         Ok(tx.into_entered())
     });
-    if result.is_err() {
-        *head = before;
-        ground.known.forget();
+    let stop = match result {
+        Ok(entered) => return Ok(Ok(entered)),
+        Err(Undone::Transaction(stop)) => return Err(stop.error),
+        Err(Undone::Savepoint(stop)) => stop,
+    };
+    if is_of_the_database(&stop.error) {
+        return Err(stop.error);
     }
-    result
+    *head = before;
+    ground.known.forget();
+    Ok(Err(stop))
 }
 
-fn unavailable(error: &DbError) -> Error {
-    if super::error::is_full(error) {
-        Error::Full
-    } else {
-        Error::CustodyUnavailable(None)
+/// Whether the database itself failed: full, unreadable, out of memory. A constraint that does
+/// not hold is the command's own failure.
+fn is_of_the_database(error: &Error) -> bool {
+    use diesel::result::{DatabaseErrorKind as Kind, Error as Query};
+
+    match error {
+        Error::Full => true,
+        Error::CustodyUnavailable(Some(DbError::Query(Query::DatabaseError(kind, _)))) => {
+            !matches!(
+                kind,
+                Kind::UniqueViolation
+                    | Kind::ForeignKeyViolation
+                    | Kind::NotNullViolation
+                    | Kind::CheckViolation
+            )
+        }
+        _ => false,
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::{
     fs, io,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
 use clap::Args;
+use custos_core::ids::AccountId;
 use futures::StreamExt;
 
 use super::{Failed, serve};
@@ -18,7 +20,8 @@ use crate::{
         bundles::{self, Wish},
         custody,
         found::found,
-        sessions::Secret,
+        people,
+        sessions::{Secret, redeem},
     },
     config::Config,
     demo::{self, Somebody, World},
@@ -66,7 +69,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     let links = demo::links(&room, &administrator, &world, LINKS).await?;
     let policy = folder.join("trust.policy");
     fs::write(&policy, serve::trust_policy(&founded.log_key))?;
-    take_away(&room, &world, folder).await?;
+    take_away(&room, &administrator, &world, folder).await?;
     tell(&config, folder, &world, &links);
     if arguments.build_only {
         return Ok(ExitCode::SUCCESS);
@@ -93,7 +96,7 @@ fn clear(folder: &Path) -> Result<(), Failed> {
 
 /// The port asked for, if nobody listens there; for 0 a free one.
 fn free_port(wanted: u16) -> Result<u16, Failed> {
-    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, wanted));
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, wanted));
     match listener {
         Ok(listener) => Ok(listener.local_addr()?.port()),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Failed::because(format!(
@@ -104,12 +107,18 @@ fn free_port(wanted: u16) -> Result<u16, Failed> {
 }
 
 /// Writes the shown exhibit's bundle and receipt, as its judge would take them away.
-async fn take_away(room: &Room, world: &World, folder: &Path) -> Result<(), Failed> {
+async fn take_away(
+    room: &Room,
+    administrator: &SignedIn,
+    world: &World,
+    folder: &Path,
+) -> Result<(), Failed> {
     let (Some(item), Some(judge)) = (world.items.get(SHOWN), judge(world)) else {
         return Err(Failed::because(
             "the demo case has no exhibit to show, or no judge",
         ));
     };
+    let judge = sign_in(room, administrator, judge.account).await?;
     // Nothing publishes yet while the room is built.
     let publishing = room.clone();
     let publisher = tokio::spawn(async move { crate::jobs::publish::run(&publishing).await });
@@ -128,6 +137,19 @@ async fn take_away(room: &Room, world: &World, folder: &Path) -> Result<(), Fail
     fs::write(folder.join(format!("{name}.receipt")), receipt)?;
     publisher.abort();
     Ok(())
+}
+
+/// Signs somebody in with a link: what is taken away needs a session that holds.
+async fn sign_in(
+    room: &Room,
+    administrator: &SignedIn,
+    account: AccountId,
+) -> Result<SignedIn, Failed> {
+    let purpose = redeem::Purpose::SignIn;
+    let link = people::issue_enrolment(room, administrator, account, purpose, LINKS).await?;
+    let here = Ipv4Addr::LOCALHOST.into();
+    let session = redeem::redeem(room, &link.output.text(), None, here).await?;
+    Ok(session.session.who)
 }
 
 fn judge(world: &World) -> Option<SignedIn> {

@@ -109,20 +109,19 @@ pub fn write<T, E: From<diesel::result::Error>>(
 ) -> Result<T, E> {
     let AnyConnection::Sqlite(sqlite) = connection;
     sqlite.batch_execute("BEGIN IMMEDIATE")?;
-    match change(connection) {
-        Ok(value) => {
-            // A crash before this line leaves nothing of the batch; after it, all of it.
-            finish(connection, "COMMIT")?;
-            Ok(value)
-        }
-        Err(error) => {
-            // The first error is the one to tell; a failed rollback ends with the connection.
-            if let Err(rollback) = finish(connection, "ROLLBACK") {
-                tracing::error!(error = %rollback, "could not roll a batch back");
-            }
-            Err(error)
-        }
+    let result = change(connection).and_then(|value| {
+        // A crash before this line leaves nothing of the batch; after it, all of it.
+        finish(connection, "COMMIT")?;
+        Ok(value)
+    });
+    if result.is_err()
+        && let Err(rollback) = finish(connection, "ROLLBACK")
+    {
+        // The first error is the one to tell. Where the database gave the transaction up by
+        // itself, as on a full disk, there is nothing left to roll back.
+        tracing::warn!(error = %rollback, "there was no batch left to roll back");
     }
+    result
 }
 
 fn finish(connection: &mut AnyConnection, statement: &str) -> Result<(), diesel::result::Error> {
@@ -130,26 +129,39 @@ fn finish(connection: &mut AnyConnection, statement: &str) -> Result<(), diesel:
     sqlite.batch_execute(statement)
 }
 
+/// What was undone when a savepoint failed.
+#[derive(Debug)]
+pub enum Undone<E> {
+    /// What was done in it, and nothing else.
+    Savepoint(E),
+    /// Maybe the transaction around it: the database may have given that up by itself, and then
+    /// what follows would each be a transaction of its own.
+    Transaction(E),
+}
+
 /// Runs `change` in a savepoint: rolled back alone when it fails.
 ///
 /// # Errors
-/// Those of `change`, and those of the savepoint.
+/// Those of `change`, and those of the savepoint; after [`Undone::Transaction`] the transaction
+/// may not go on.
 pub fn savepoint<T, E: From<diesel::result::Error>>(
     connection: &mut AnyConnection,
     change: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
-) -> Result<T, E> {
+) -> Result<T, Undone<E>> {
+    let lost = |error: diesel::result::Error| Undone::Transaction(E::from(error));
     let AnyConnection::Sqlite(sqlite) = connection;
-    SAVEPOINT.execute(sqlite)?;
+    SAVEPOINT.execute(sqlite).map_err(lost)?;
     match change(connection) {
         Ok(value) => {
             let AnyConnection::Sqlite(sqlite) = connection;
-            RELEASE.execute(sqlite)?;
+            RELEASE.execute(sqlite).map_err(lost)?;
             Ok(value)
         }
-        Err(error) => {
-            finish(connection, "ROLLBACK TO command; RELEASE command")?;
-            Err(error)
-        }
+        // A savepoint can be rolled back exactly while its transaction is there.
+        Err(error) => match finish(connection, "ROLLBACK TO command; RELEASE command") {
+            Ok(()) => Err(Undone::Savepoint(error)),
+            Err(_) => Err(Undone::Transaction(error)),
+        },
     }
 }
 

@@ -137,7 +137,28 @@ pub fn ended(
         .limit(limit)
         .select(Raw::as_select())
         .load(connection)?;
-    raw.iter().map(|raw| checked(key, raw)).collect()
+    // One bad row must not keep the others open.
+    let sound = raw.iter().filter_map(|raw| match checked(key, raw) {
+        Ok(row) => Some(row),
+        Err(error) => {
+            tracing::error!(alarm = "damaged_row", %error, "an ended view can't be closed");
+            None
+        }
+    });
+    Ok(sound.collect())
+}
+
+/// Whether a view was not closed yet.
+///
+/// # Errors
+/// The row can't be read.
+pub fn is_open(connection: &mut Connection, view: ViewId) -> Result<bool, DbError> {
+    let found: Option<Option<i64>> = views::table
+        .find(view.as_bytes().to_vec())
+        .select(views::closed_at)
+        .first(connection)
+        .optional()?;
+    Ok(found == Some(None))
 }
 
 /// Views of a session or token that are still open, for when it ends.

@@ -10,7 +10,8 @@ use crate::app::{Error, Room};
 /// How often the room looks for entries to publish.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Runs until the writer stops, which means that the process must stop too.
+/// Runs until the writer stops or the store can't say what is durable: then the process must
+/// stop too.
 ///
 /// A failure is told and tried again at the next turn: what is pending stays pending, and no
 /// receipt is promised for it before it is published.
@@ -22,11 +23,20 @@ pub async fn run(room: &Room) {
         // At most once a second, and not at all while nothing is pending.
         turns.tick().await;
         let published = *room.published.borrow();
-        if committed.wait_for(|size| *size > published).await.is_err() {
+        let pending = tokio::select! {
+            pending = committed.wait_for(|size| *size > published) => pending.map(drop),
+            () = room.fatal.notified() => return,
+        };
+        if pending.is_err() {
             error!("the writer has stopped; the room stops too");
             return;
         }
-        match room.publisher.publish().await {
+        match room
+            .publisher
+            .publish()
+            .await
+            .map_err(|error| room.stop_if_fatal(error))
+        {
             Ok(_) => {}
             Err(error @ Error::Damaged(_)) => {
                 error!(alarm = "log_damaged", error = %error, cause = ?error, "nothing was signed");

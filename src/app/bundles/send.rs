@@ -12,7 +12,12 @@ use super::{
     assemble::{Assembled, adding, assemble},
 };
 use crate::{
-    app::{context::Room, error::Error, proofs::Published},
+    app::{
+        context::Room,
+        error::Error,
+        proofs::Published,
+        rechecking::{Recheck, Stands},
+    },
     content::read::{ReadError, Reader},
     db::{DbError, head},
 };
@@ -32,8 +37,13 @@ pub struct BundleStream {
     pub bytes: BoxStream<'static, io::Result<Bytes>>,
 }
 
-/// Makes all parts and begins to write.
-pub(super) async fn prepare(room: &Room, made: Made, size: u64) -> Result<BundleStream, Error> {
+/// Makes all parts and begins to write. What `stands` says is asked again while it is sent.
+pub(super) async fn prepare(
+    room: &Room,
+    made: Made,
+    size: u64,
+    stands: Stands,
+) -> Result<BundleStream, Error> {
     let published = Published::of_size(room, size).await?;
     let first = match adding(&made) {
         Some(index) => first_cover(room, index.get(), size).await?,
@@ -50,8 +60,18 @@ pub(super) async fn prepare(room: &Room, made: Made, size: u64) -> Result<Bundle
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);
     let handle = Handle::current();
     tokio::task::spawn_blocking(move || write(&assembled, reader, &handle, &sender));
-    let bytes = stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|piece| (piece, receiver))
+    let state = (receiver, Recheck::new(room.clone(), stands));
+    let bytes = stream::unfold(state, |(mut receiver, mut recheck)| async move {
+        let mut piece = receiver.recv().await?;
+        if let Ok(bytes) = &piece
+            && let Err(error) = recheck.before(bytes.len() as u64).await
+        {
+            // Whoever reads on finds the end of the stream, not the rest of the bundle.
+            receiver.close();
+            while receiver.try_recv().is_ok() {}
+            piece = Err(io::Error::other(error));
+        }
+        Some((piece, (receiver, recheck)))
     });
     Ok(BundleStream {
         length,

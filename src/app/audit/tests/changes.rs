@@ -217,9 +217,9 @@ fn an_entry_that_was_added_is_located() {
         .parse()
         .expect("a size");
     for columns in [
-        "max(idx) + 1, randomblob(16), leaf, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+        "max(idx) + 1, randomblob(16), leaf, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL",
         "max(idx) + 1, randomblob(16), leaf, scope_id, scope_nth + 1, NULL, subject_id, \
-         subject_nth + 1, link, body",
+         subject_nth + 1, writes_rows, link, body",
     ] {
         let insert = format!("INSERT INTO entries SELECT {columns} FROM entries");
         let report = copy.changed(&insert).expect("added");
