@@ -36,6 +36,7 @@ files!(
     "mail.eml",
     "rooms.csv",
     "transcript.txt",
+    "voicemail.ogg",
 );
 
 /// The demo world as it is told in `case.json`.

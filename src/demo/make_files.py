@@ -225,23 +225,41 @@ def say(voice, speed, pitch, text):
     return np.frombuffer(out[44 : 44 + (len(out) - 44) // 2 * 2], dtype="<i2")
 
 
+VOICEMAIL = [
+    ("en-gb", 150, 50, "You have one new message. Sunday, first of March, twenty three oh eight."),
+    ("en+m3", 160, 30, "It's me. Two more come on the Tuesday coach. Have the back room ready."),
+    ("en+m3", 160, 30, "They each owe eleven hundred, and the passports stay with me."),
+    ("en-gb", 150, 50, "End of message."),
+]
+
+
 def make_interview():
     """An interview in a small room: synthesised voices, pauses, the hiss of a recorder."""
+    record(SPOKEN, 0.6, 60, "interview.ogg")
+
+
+def make_voicemail():
+    """A message on a seized telephone: quieter, with the noise of a line."""
+    record(VOICEMAIL, 0.4, 220, "voicemail.ogg")
+
+
+def record(lines, loudness, noise, name):
+    """Synthesised voices with pauses and noise, as Ogg Opus."""
     pause = np.zeros(int(0.4 * RATE), dtype="<i2")
-    parts = [part for line in SPOKEN for part in (say(*line), pause)]
-    voices = np.concatenate([pause, *parts]).astype(np.float64) * 0.6
-    hiss = np.random.default_rng(2).normal(0, 60, voices.size)
+    parts = [part for line in lines for part in (say(*line), pause)]
+    voices = np.concatenate([pause, *parts]).astype(np.float64) * loudness
+    hiss = np.random.default_rng(2).normal(0, noise, voices.size)
     samples = np.clip(voices + hiss, -32_768, 32_767).astype("<i2")
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "interview.wav"
+        path = pathlib.Path(folder) / "sound.wav"
         with wave.open(str(path), "wb") as out:
             out.setnchannels(1)
             out.setsampwidth(2)
             out.setframerate(RATE)
             out.writeframes(samples.tobytes())
         options = ["-c:a", "libopus", "-b:a", "24k", "-application", "voip"]
-        encode(["-i", str(path)], options, FILES / "interview.ogg")
-    print(f"interview: {samples.size / RATE:.1f} s")
+        encode(["-i", str(path)], options, FILES / name)
+    print(f"{name}: {samples.size / RATE:.1f} s")
 
 
 def encode(source, options, target, feed=None):
@@ -451,6 +469,7 @@ def main():
     make_mail()
     make_lease()
     make_interview()
+    make_voicemail()
     make_photograph()
     make_video()
     write_hashes()

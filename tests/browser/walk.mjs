@@ -157,24 +157,26 @@ async function investigator(room, browser) {
     holds((await image.getAttribute('src')).includes('content.localhost'), 'another origin');
     await look(page, 'view-image');
   });
-  await step('a video plays in place, and can be sought in', async () => {
-    await openView(page, room, 'CR/1');
-    const played = await page.locator('main video').evaluate(async (video) => {
-      video.muted = true;
+  const plays = async (reference, player) => {
+    await openView(page, room, reference);
+    const played = await page.locator(`main ${player}`).evaluate(async (media) => {
+      media.muted = true;
       await new Promise((resolve, reject) => {
-        video.addEventListener('error', () => reject(new Error('the video failed')), { once: true });
-        if (video.readyState >= 1) resolve();
-        else video.addEventListener('loadedmetadata', resolve, { once: true });
+        media.addEventListener('error', () => reject(new Error('it failed')), { once: true });
+        if (media.readyState >= 1) resolve();
+        else media.addEventListener('loadedmetadata', resolve, { once: true });
       });
-      const middle = video.duration / 2;
-      video.currentTime = middle;
-      await new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }));
-      await video.play();
-      return video.currentTime >= middle;
+      const middle = media.duration / 2;
+      media.currentTime = middle;
+      await new Promise((resolve) => media.addEventListener('seeked', resolve, { once: true }));
+      await media.play();
+      return media.currentTime >= middle;
     });
-    holds(played, 'the video did not go on from its middle');
-    await look(page, 'view-video');
-  });
+    holds(played, 'it did not go on from its middle');
+    await look(page, `view-${player}`);
+  };
+  await step('a video plays in place, and can be sought in', () => plays('CR/1', 'video'));
+  await step('sound plays in place, and can be sought in', () => plays('CR/5', 'audio'));
   await step('what was opened stands in the history', async () => {
     await openItem(page, room, 'JS/3');
     await page.click('text=History');
