@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Walks through the demo in a real browser. Prints `N passed, N failed`.
+# Walks through the demo in a real browser; with --long also with a file of 4 GiB, in the
+# release binaries. Prints `N passed, N failed`.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,5 +24,14 @@ cp "$here/package.json" "$here/package-lock.json" "$packages/"
 (cd "$packages" && npm ci --no-audit --no-fund --silent)
 cp "$here"/*.mjs "$packages/"
 
-CUSTOS_BIN=$custos CUSTOS_VERIFY_BIN=$verifier BROWSER_BIN=$browser \
+export BROWSER_BIN=$browser CUSTOS_ROOT=$root
+CUSTOS_BIN=$custos CUSTOS_VERIFY_BIN=$verifier \
   timeout 600 node "$packages/walk.mjs" "$packages/shots"
+if [ "${1-}" = --long ]; then
+  (cd "$root" && cargo build --release --locked -p custos -p custos-verify --bins)
+  release=$root/target/release
+  : "${CUSTOS_PYTHON:=$root/target/venv/bin/python}"
+  export CUSTOS_PYTHON
+  CUSTOS_BIN=$release/custos CUSTOS_VERIFY_BIN=$release/custos-verify \
+    timeout 3600 node "$packages/large.mjs"
+fi

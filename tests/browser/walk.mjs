@@ -8,32 +8,11 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import { startBrowser, startRoom } from './room.mjs';
+import { closing, enter, equal, holds, openCase, openItem, step } from './steps.mjs';
 
 const WIDTHS = [1280, 360];
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const shots = process.argv[2];
-
-let passed = 0;
-let failed = 0;
-
-async function step(name, work) {
-  try {
-    await work();
-    passed += 1;
-    console.log(`ok    ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL  ${name}\n      ${String(error.message ?? error).split('\n').slice(0, 8).join('\n      ')}`);
-  }
-}
-
-function equal(got, wanted, what) {
-  if (got !== wanted) throw new Error(`${what}: got ${got}, wanted ${wanted}`);
-}
-
-function holds(truth, what) {
-  if (!truth) throw new Error(what);
-}
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
@@ -70,24 +49,6 @@ async function look(page, name) {
   holds(Array.isArray(result.value), 'axe did not run');
   equal(result.value.join('; '), '', `what axe finds on ${name}`);
   equal(page.wrong.join('; '), '', `errors on ${name}`);
-}
-
-async function enter(page, room, person) {
-  await page.goto(room.link(person));
-  await page.click('main button[type=submit]');
-  await page.waitForURL(`${room.origin}/cases`);
-}
-
-async function openCase(page, room) {
-  await page.goto(`${room.origin}/cases`);
-  await page.click('main a[href^="/cases/"]');
-  await page.waitForURL(/\/cases\/[0-9a-f]{32}$/);
-}
-
-async function openItem(page, room, reference) {
-  await openCase(page, room);
-  await page.click(`main a:text-is("${reference}")`);
-  await page.waitForURL(/\/items\/[0-9a-f]{32}$/);
 }
 
 async function openView(page, room, reference) {
@@ -331,5 +292,4 @@ try {
   await room.stop();
 }
 console.log(`pictures: ${shots}`);
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+process.exit(closing());
