@@ -4,7 +4,7 @@ import re
 import struct
 import zlib
 
-from reader import need
+from conventions import need
 
 LARGE, MANY = 0xFFFFFFFF, 0xFFFF
 STEP = "[A-Za-z0-9_][A-Za-z0-9_.-]*"

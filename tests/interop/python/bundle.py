@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import archive
-from formats import leaf_hash, leaf_salt, logged_root, node, root
-from reader import (
-    LARGEST, Checkpoint, Entry, Key, Note, Proof, Receipt, Refused, Trust, canonical,
-    check_consistency, check_control, is_hex, is_integer, members, need, parse_json,
-    sha256, unhex,
+from conventions import (
+    LARGEST, Refused, canonical, is_hex, is_integer, members, need, parse_json, sha256, unhex,
 )
+from entry import SUBJECTS, Entry, check_control
+from formats import leaf_hash, leaf_salt, logged_root, root
+from multi_proof import MultiProof
+from reader import Checkpoint, Key, Note, Proof, Receipt, Trust, check_consistency
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "bundle"
 LIMIT = 16 << 20
@@ -71,7 +72,7 @@ class Bundle:
         need(type(v) is int and v == 1 and isinstance(origin, str), "another version")
         need(is_integer(size, 1) and is_integer(control) and control < size, "its numbers")
         kind, identity = members(subject, "type", "id")
-        need(isinstance(kind, str) and is_hex(identity, 16) and is_hex(scope, 16), "its subject")
+        need(kind in SUBJECTS and is_hex(identity, 16) and is_hex(scope, 16), "its subject")
         need(isinstance(files, dict), "its files")
         for name, sums in files.items():
             length, digest = members(sums, "length", "sha256")
@@ -194,10 +195,12 @@ class Bundle:
         self.adding = [index for index in self.own if self.entries[index].adds()]
 
     def links(self, nth):
-        chains = {}
+        chains, followed = {}, set()
         for index, entry in self.entries.items():
             shown = entry.open
             number, prev = shown.get(nth), shown.get(nth + 1)
+            need(prev is None or prev not in followed, "a fork")
+            followed.add(prev)
             if prev is not None and bytes.fromhex(prev) in self.by_c:
                 at = self.by_c[bytes.fromhex(prev)]
                 named = self.entries[at].open
@@ -246,14 +249,18 @@ class Bundle:
     def excerpt(self, leaves):
         proof = MultiProof(self.file("content/proof.json"))
         need(len(leaves) == len(proof.leaves), "other leaves than proven")
-        roots = []
-        for index in self.adding:
-            shown = self.entries[index].open
-            need(not {22, 23, 26, 27} & set(shown), "what confirms guesses")
-            roots += [shown[24]] if 24 in shown else []
+        self.refuse_guesses(self.subject)
+        shown = [self.entries[index].open for index in self.adding]
+        roots = [open_[24] for open_ in shown if 24 in open_]
         need(roots, "no root")
         data = [self.file(f"content/leaves/{i}", 65536) for i, _, _ in proof.leaves]
         proof.check(1, data, roots[0])
+
+    def refuse_guesses(self, subject):
+        for entry in self.entries.values():
+            tells = entry.adds() or entry.open.get(2) == "restored"
+            if tells and entry.open.get(20) == subject:
+                need(not {22, 23, 26, 27} & set(entry.open), "what confirms guesses")
 
     def redaction(self):
         if "content/redaction.json" not in self.listed:
@@ -261,9 +268,10 @@ class Bundle:
         need("content/item" in self.listed, "no copy")
         derived = next((i for i in self.adding if 28 in self.entries[i].open), None)
         need(derived is not None, "no derivation")
+        need(self.entries[derived].open[2] == "derive", "not derived")
         source, tree, runs = self.derivation(self.entries[derived].open[28])
         source, tree = self.named(source, derived), self.named(tree, derived)
-        need(not {22, 23, 26, 27} & set(source.open), "what confirms guesses")
+        self.refuse_guesses(source.open[20])
         need(source.adds() and tree.open[2] == "record_tree" and 24 in tree.open, "other kinds")
         need(source.open[20] == tree.open[20], "a tree of another item")
         proof = MultiProof(self.file("content/redaction.json"))
@@ -287,9 +295,10 @@ class Bundle:
 
     @staticmethod
     def derivation(value):
-        need(isinstance(value, dict) and {"sources", "parameters"} <= set(value), "no redaction")
-        need(isinstance(value["sources"], list) and len(value["sources"]) == 1, "not one source")
-        runs, tree = members(value["parameters"], "runs", "tree")
+        names = ("parameters", "sources", "operator", "reason", "tool", "version")
+        parameters, sources, *_ = members(value, *names)
+        need(isinstance(sources, list) and len(sources) == 1, "not one source")
+        runs, tree = members(parameters, "runs", "tree")
         need(isinstance(runs, list), "no runs")
         found = []
         for run in runs:
@@ -300,7 +309,7 @@ class Bundle:
                 gap = first - found[-1][1]
                 need(gap > 1 or gap == 1 and code != found[-1][2], "runs that do not follow")
             found.append((first, last, code))
-        return unhex(value["sources"][0], 32), unhex(tree, 32), found
+        return unhex(sources[0], 32), unhex(tree, 32), found
 
     def named(self, c, below):
         index = self.by_c.get(c, below)
@@ -318,18 +327,22 @@ class Bundle:
         need(at in self.entries, "no entry of the register")
         own = self.entries[at].open
         need(own.get(2) == "register" and {5, 22} <= set(own), "it shows no register")
+        need(own[5] == self.scope, "a register of another scope")
         told = own[22]
         hashes = [sha256(b"\0custos/register/v1\0" + a + b) for a, b, _, _ in leaves]
         found = root(hashes) if hashes else sha256(b"")
         need(told["n"] == len(leaves) and told["root"] == found.hex(), "other leaves")
-        items = self.walk(at, own[5], told)
+        items = self.walk(at, told)
+        self.uncounted(at, items, told["last_item"])
         self.match(at, leaves, items)
 
-    def walk(self, at, scope, told):
-        by_nth = {}
-        for index, entry in self.entries.items():
-            if index < at and entry.open.get(5) == scope and entry.open.get(8) is not None:
-                by_nth[entry.open[8]] = index
+    def below(self, at):
+        """The entries of the scope below the register."""
+        return [(i, e) for i, e in self.entries.items() if i < at and e.open.get(5) == self.scope]
+
+    def walk(self, at, told):
+        numbered = [(e.open[8], i) for i, e in self.below(at) if e.open.get(8) is not None]
+        by_nth = dict(numbered)
         items, before = [], None
         for nth in range(1, told["n"] + 1):
             need(nth in by_nth, "an item's entry is missing")
@@ -342,21 +355,45 @@ class Bundle:
         need(before == told["last_item"], "another last item")
         return items
 
+    def uncounted(self, at, items, last):
+        """No other entry of the scope adds an item, save one that was there before."""
+        came, counted = [], set(items)
+        for index, entry in self.entries.items():
+            subject, prev = entry.open.get(20), entry.open.get(9)
+            follows = prev is not None and prev == last
+            if index >= at or entry.open.get(5) != self.scope and not follows:
+                continue
+            if index in counted:
+                came.append(subject)
+                continue
+            was_there = subject in came or None in came or (subject is None and came)
+            back = entry.open.get(2) == "move_in" and entry.open.get(8, 0) is None and was_there
+            need(entry.open.get(8) is None and prev is None, "an item that is not counted")
+            need(back or not entry.adds(), "an item that is not counted")
+
     def match(self, at, leaves, items):
-        expunged = {
-            entry.open[22]["item"]: entry.open[22]["adding"]
-            for index, entry in self.entries.items()
-            if index < at and entry.open.get(2) == "expunge" and 22 in entry.open
-        }
-        used, cs = set(), [self.entries[index].c.hex() for index in items]
+        named, cs, count = {}, [self.entries[index].c.hex() for index in items], 0
+        for index, entry in self.entries.items():
+            if index >= at or entry.open.get(2) != "expunge":
+                continue
+            told = entry.open.get(22)
+            if told is None:
+                count += entry.open.get(5) == self.scope
+            elif told["adding"] in cs and not any(told["adding"] in all_ for all_ in named.values()):
+                named.setdefault(told["item"], []).append(told["adding"])
+                count += 1
+        need(sum(state == "expunged" for *_, state in leaves) <= count, "not all were expunged")
+        used = set()
         for _, _, item, state in leaves:
             if item is None:
                 continue
             subject = {"type": "item", "id": item}
-            of = [i for i in items if self.entries[i].open.get(20) == subject]
-            found = [self.entries[i].c.hex() for i in of]
-            if not found and state == "expunged":
-                found = [c for c in cs if c == expunged.get(item)]
+            of = [self.entries[i].c.hex() for i in items if self.entries[i].open.get(20) == subject]
+            found = of
+            if state == "expunged":
+                closed = [self.entries[i].c.hex() for i in items if 20 not in self.entries[i].open]
+                found = [c for c in named.get(item, []) if c in (of or closed)]
+                need(len(of) < 2 and (of or len(named.get(item, [])) == 1), "not expunged as stated")
             need(len(found) == 1 and found[0] not in used, "an item is not added exactly once")
             used.add(found[0])
 
@@ -402,50 +439,6 @@ class Bundle:
                 ordered = part != "history" or numbers[0] < numbers[1]
                 return part if ordered and all(n <= limit for n in numbers) else None
         return None
-
-
-class MultiProof:
-    """A multi-proof of its form."""
-
-    def __init__(self, data):
-        hashes, leaves, self.n = members(parse_json(data), "hashes", "leaves", "n")
-        need(is_integer(self.n) and isinstance(hashes, list) and isinstance(leaves, list), "its form")
-        self.hashes, self.leaves = [unhex(value, 32) for value in hashes], []
-        for leaf in leaves:
-            i, length, salt = members(leaf, "i", "length", "salt")
-            need(is_integer(i) and is_integer(length) and length < 1 << 32, "an odd leaf")
-            need(not self.leaves or self.leaves[-1][0] < i, "leaves out of order")
-            self.leaves.append((i, length, unhex(salt, 16)))
-        need(self.leaves and self.leaves[-1][0] < self.n, "no leaf, or one too far")
-
-    def check(self, kind, data, logged):
-        level, given = [], iter(self.hashes)
-        for (i, length, salt), bytes_ in zip(self.leaves, data, strict=True):
-            last = i + 1 == self.n
-            full = length == 65536 if not last else length <= 65536 and (length or self.n == 1)
-            need(full if kind == 1 else length > 0, "a length that no leaf has")
-            need(len(bytes_) == length, "bytes of another length")
-            level.append((i, leaf_hash(kind, salt, bytes_)))
-        width = self.n
-        while width > 1:
-            above, known = [], dict(level)
-            for i, value in level:
-                if i % 2 and i - 1 not in known:
-                    value = node(next_of(given), value)
-                elif i % 2:
-                    continue
-                elif i + 1 < width:
-                    value = node(value, known[i + 1] if i + 1 in known else next_of(given))
-                above.append((i // 2, value))
-            level, width = above, (width + 1) // 2
-        need(next(given, None) is None, "spare hashes")
-        need(logged_root(kind, self.n, level[0][1]).hex() == logged, "of another tree")
-
-
-def next_of(given):
-    value = next(given, None)
-    need(value is not None, "too few hashes")
-    return value
 
 
 def register_leaf(leaf):

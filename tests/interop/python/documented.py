@@ -10,10 +10,12 @@ from pathlib import Path
 
 import archive
 import formats
-from bundle import MultiProof, register_leaf
+from bundle import register_leaf
+from conventions import Refused, canonical, members, need, parse_json, sha256, unhex
+from entry import KINDS, Entry, check_control
+from multi_proof import MultiProof
 from reader import (
-    Checkpoint, Entry, Key, Note, Proof, Receipt, Refused, Trust, canonical, check_consistency,
-    check_control, log_leaf, log_node, members, need, parse_json, sha256, unhex,
+    Checkpoint, Key, Note, Proof, Receipt, Trust, check_consistency, log_leaf, log_node,
 )
 
 PAGE = Path(__file__).parents[3] / "docs" / "FORMATS.md"
@@ -281,6 +283,9 @@ class Page:
 def main():
     found = blocks(PAGE.read_text())
     page, wrong = Page(found), []
+    table = re.search("^### Kinds\n(.*?)^The detail of", PAGE.read_text(), re.M | re.S)[1]
+    if set(re.findall("^[|] `(\\w+)`", table, re.M)) != KINDS:
+        wrong.append("the kinds are not those of the page")
     for label in found:
         check = getattr(page, label.replace("-", "_").replace(".", "_"), None)
         try:

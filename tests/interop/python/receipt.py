@@ -4,7 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from reader import Receipt, Refused, Trust
+from conventions import Refused
+from reader import Receipt, Trust
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "receipt.json"
 
