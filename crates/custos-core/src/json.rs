@@ -12,6 +12,14 @@ use crate::ids::MAX_INTEGER;
 /// Arrays and objects inside each other, the outermost counted.
 pub const MAX_DEPTH: usize = 16;
 
+/// Most objects of one text. A value takes a hundred times the bytes of its text, so they are
+/// counted before it is made. More are in no file of its form: `bundle.note` has one for each of
+/// 200,000 files, and a multi-proof of 16 MiB holds fewer than 256,000 leaves.
+pub const MAX_OBJECTS: usize = 1 << 18;
+/// Most opening brackets and commas of one text, behind each of which a value stands: four for
+/// each object, as a multi-proof's leaf has.
+pub const MAX_VALUES: usize = 4 * MAX_OBJECTS;
+
 /// Why a text is not JSON of the formats.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
@@ -24,6 +32,9 @@ pub enum JsonError {
     /// Deeper than [`MAX_DEPTH`].
     #[error("nested deeper than {MAX_DEPTH}")]
     Depth,
+    /// More than [`MAX_VALUES`], or [`MAX_OBJECTS`].
+    #[error("more than {MAX_VALUES} values or {MAX_OBJECTS} objects")]
+    TooMany,
     /// Valid JSON, but not in its canonical form (RFC 8785).
     #[error("not in canonical form (RFC 8785)")]
     NotCanonical,
@@ -37,11 +48,43 @@ pub enum JsonError {
 /// # Errors
 /// See [`JsonError`].
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    bound(bytes)?;
     let value: Value = serde_json::from_slice(bytes).map_err(|_| JsonError::Syntax)?;
     if canonical(&value)? != bytes {
         return Err(JsonError::NotCanonical);
     }
     Ok(value)
+}
+
+/// Refuses what is too deep or has too many values, in one pass over bytes that may be anything.
+///
+/// All values but the outermost stand behind an opening bracket or a comma, which are counted.
+fn bound(bytes: &[u8]) -> Result<(), JsonError> {
+    let (mut depth, mut values, mut objects) = (0_usize, 0_usize, 0_usize);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                values += 1;
+                objects += usize::from(*byte == b'{');
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' => values += 1,
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(JsonError::Depth);
+        }
+        if values > MAX_VALUES || objects > MAX_OBJECTS {
+            return Err(JsonError::TooMany);
+        }
+    }
+    Ok(())
 }
 
 /// The JCS of a value, after checking its numbers and depth.
@@ -267,7 +310,25 @@ mod tests {
             parse(nested(MAX_DEPTH + 1).as_bytes()),
             Err(JsonError::Depth)
         );
-        assert_eq!(parse(nested(100_000).as_bytes()), Err(JsonError::Syntax));
+        assert_eq!(parse(nested(100_000).as_bytes()), Err(JsonError::Depth));
+        let in_a_string = format!(r#"["{}\"{}"]"#, "[".repeat(100), "{".repeat(100));
+        assert!(parse(in_a_string.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn values_are_counted_before_they_are_made() {
+        let all = |value: &str, count: usize| {
+            let text = format!("[{}]", vec![value; count].join(","));
+            parse(text.as_bytes()).map(|value| value.as_array().map_or(0, Vec::len))
+        };
+        assert_eq!(all("{}", MAX_OBJECTS), Ok(MAX_OBJECTS));
+        assert_eq!(all("{}", MAX_OBJECTS + 1), Err(JsonError::TooMany));
+        assert_eq!(all("0", MAX_VALUES), Ok(MAX_VALUES));
+        assert_eq!(all("0", MAX_VALUES + 1), Err(JsonError::TooMany));
+        assert_eq!(all("[]", MAX_VALUES / 2 + 1), Err(JsonError::TooMany));
+        assert_eq!(all(r#"",{[""#, MAX_OBJECTS + 1), Ok(MAX_OBJECTS + 1));
+        // What the scan lets through to the parser is still refused.
+        assert_eq!(parse(br#"{"a":[1"#), Err(JsonError::Syntax));
     }
 
     #[test]
