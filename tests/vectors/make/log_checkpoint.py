@@ -215,6 +215,8 @@ def trust_files():
         "log-key-twice-first-without-end": file(key(1, "null") + "," + key(6, "null")),
         "log-key-of-a-witness": file(key(1, "null", W1.vkey)), "not-a-vkey": file(key(1, "null", "x")),
         "bundle-key-twice": file("", key(1, 5, bundle.vkey) + "," + key(6, 7, bundle.vkey)),
+        "bundle-key-of-no-log-of-the-policy": file("", key(1, 5, Key("other.example/log/bundle", bytes([9]) * 32).vkey)),
+        "bundle-key-named-as-its-log": file("", key(1, 5)),
         "certificate-stray-bits": file("", "", time.replace("MAA=", "MAB=")),
         "certificate-empty": file("", "", time.replace("MAA=", "")), "not-json": file()[:-1], "array": "[]",
     }

@@ -39,6 +39,9 @@ pub enum TrustError {
     /// `trust.json`.
     #[error("`trust.json` is not of its form: {0}")]
     File(&'static str),
+    /// A row of `trust.json` that would decide nothing, silently.
+    #[error("`trust.json`: the bundle key `{0}` is not named as a log of the policy and `/bundle`")]
+    BundleKey(String),
     /// A signature line of a known key does not verify; the checkpoint is refused as a whole.
     #[error("a signature of a known key does not verify")]
     Signature,
@@ -200,7 +203,7 @@ impl TrustPolicy {
     /// Adds what `trust.json` says.
     ///
     /// # Errors
-    /// [`TrustError::File`].
+    /// [`TrustError::File`], [`TrustError::BundleKey`].
     pub fn with_trust_json(mut self, trust_json: &[u8]) -> Result<Self, TrustError> {
         if trust_json.len() > MAX_TRUST_BYTES {
             return Err(TrustError::File("longer than 1 MiB"));
@@ -246,6 +249,11 @@ impl TrustPolicy {
 
     fn add_bundle_key(&mut self, row: &KeyRow) -> Result<(), TrustError> {
         let (key, sizes) = row.read()?;
+        let origin = key.name().strip_suffix("/bundle");
+        let of_log = |log: &LogKey| Some(log.key.name()) == origin;
+        if !self.logs.iter().any(of_log) {
+            return Err(TrustError::BundleKey(key.name().into()));
+        }
         if self.bundle_keys.iter().any(|known| known.key == key) {
             return Err(TrustError::File("a bundle key has two rows"));
         }
