@@ -19,7 +19,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub use control::{Control, ControlKind, Previous};
 pub use disclosed::{Disclosed, DisclosedSlot, MAX_DISCLOSED_BYTES};
-pub use types::check_slot;
+pub(crate) use types::DERIVATION;
+pub use types::{SUBJECT_TYPES, check_slot};
 
 use crate::{
     hash::{Hash, HmacKey, sha256},

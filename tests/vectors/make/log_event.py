@@ -91,6 +91,15 @@ def with_value(slot, value, kind=None):
     return text(disclosed(values))
 
 
+def odd_entries():
+    """What a reader takes, though it looks odd."""
+    named = deposit()
+    named[29] = {"reference": "", "description": "", "file_name": {"hex": "ff2e6d7034"}}
+    other = base("teleport", s29={"hex": "612e747874"})
+    other[20] = {"type": "verdict", "id": identity(1)}
+    return {"file-name-not-utf-8": named, "unknown-kind-of-unknown-subject-type": other}
+
+
 def invalid_values():
     """Wrong types, one slot each; every other byte is right."""
     row = {"table": "items", "id": identity(2), "rev": 1, "hash": digest(1)}
@@ -98,6 +107,7 @@ def invalid_values():
     stored = deposit()[27]
     register = entries()["register"][22]
     tree = entries()["record-tree"][24]
+    name = lambda text: {"reference": "", "description": "", "file_name": {"hex": text}}
     return {
         "version-2": with_value(0, 2), "version-as-string": with_value(0, "1"),
         "time-as-string": with_value(3, "1"), "case-upper-case-hex": with_value(4, "CA" * 16),
@@ -109,11 +119,16 @@ def invalid_values():
         "decision-with-spare-member": with_value(18, {"decision": "allow", "policies": [], "x": 1}),
         "approval-not-a-hash": with_value(19, ["x"]), "subject-null": with_value(20, None),
         "subject-without-type": with_value(20, {"id": identity(1)}),
+        "subject-of-unknown-type": with_value(20, {"type": "verdict", "id": identity(1)}),
         "purpose-without-text": with_value(21, {"code": "x"}), "size-negative": with_value(22, -1),
         "sha256-upper-case": with_value(23, "AB" * 32), "root-missing": with_value(24, None),
         "segments-do-not-fit-size": with_value(27, stored | {"segments": 1}),
         "suite-2": with_value(27, stored | {"suite": 2}),
         "stored-with-spare-member": with_value(27, stored | {"x": None}),
+        "file-name-hex-of-utf-8": with_value(29, name("612e747874")),
+        "file-name-hex-upper-case": with_value(29, name("FF2E6D7034")),
+        "file-name-hex-not-hex": with_value(29, name("f")),
+        "file-name-hex-as-number": with_value(29, name(7)),
         "rows-descending": with_value(31, rows(row, row | {"id": identity(1)})),
         "row-twice": with_value(31, rows(row, row)),
         "row-rev-zero": with_value(31, rows(row | {"rev": 0})),
@@ -219,6 +234,9 @@ def vectors():
              "commitment": commitment(values)}
             for kind, values in entries().items() if kind in ["deposit", "view", "unknown-kind"]
             for name, opened in shown.items()
+        ] + [
+            {"name": name, "jcs": text(disclosed(values)), "commitment": commitment(values)}
+            for name, values in odd_entries().items()
         ],
         "invalid_disclosed": [
             {"name": name, "jcs": jcs_text}

@@ -10,6 +10,7 @@ use super::{
     zip::{MAX_FILES, NOTE_NAME},
 };
 use crate::{
+    event::SUBJECT_TYPES,
     hash::Hash,
     ids::{Id, LeafIndex, MAX_INTEGER, ScopeId},
     json::{self, JsonError, Members, wrong},
@@ -21,7 +22,7 @@ pub const MAX_NOTE_BYTES: usize = 16 << 20;
 /// What an entry or a bundle is about: slot 20.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subject {
-    /// The noun: `item`, `case`, `set`, `request`, ...
+    /// The noun, one of [`SUBJECT_TYPES`].
     pub kind: String,
     /// Its id.
     pub id: Id,
@@ -31,11 +32,15 @@ impl Subject {
     /// Reads `{"id","type"}`.
     ///
     /// # Errors
-    /// Another form.
+    /// Another form, or a type that no subject of a known kind has.
     pub fn from_value(value: &Value) -> Result<Self, JsonError> {
         let members = Members::exactly(value, &["id", "type"])?;
+        let kind = members.string("type")?;
+        if !SUBJECT_TYPES.contains(&kind) {
+            return Err(wrong("type"));
+        }
         Ok(Self {
-            kind: members.string("type")?.into(),
+            kind: kind.into(),
             id: members.parsed("id")?,
         })
     }

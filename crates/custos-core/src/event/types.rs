@@ -5,6 +5,19 @@ use serde_json::Value;
 use super::{EntryError, kind, slot};
 use crate::{hash::Hash, ids::Id, ids::MAX_INTEGER, json::Members, object::StoredObject};
 
+/// What a subject of a known kind can be.
+pub const SUBJECT_TYPES: [&str; 5] = ["case", "item", "request", "room", "set"];
+
+/// The members of slot 28.
+pub const DERIVATION: [&str; 6] = [
+    "operator",
+    "parameters",
+    "reason",
+    "sources",
+    "tool",
+    "version",
+];
+
 /// Checks one slot's value, as far as its type does not depend on the entry's kind.
 ///
 /// # Errors
@@ -86,6 +99,15 @@ pub(super) fn check_detail<'a>(
         Some(value) if !good(value) => Err(EntryError::Type { slot, expected }),
         _ => Ok(()),
     };
+    // Readers put the type into sentences; only of a kind that they do not know may it be a
+    // word that they do not know either.
+    if kind::is_known(kind) {
+        check(
+            slot::SUBJECT,
+            "of a type that its kind can have",
+            has_known_type,
+        )?;
+    }
     if kind::adds_item(kind) {
         check(slot::SIZE, "a size in bytes", is_size)?;
         check(slot::SHA256, "64 hex digits", is_hash)?;
@@ -94,6 +116,11 @@ pub(super) fn check_detail<'a>(
             slot::STORED,
             "an object as the formats describe it",
             is_stored,
+        )?;
+        check(
+            slot::DESCRIPTION,
+            "without `hex` of bytes that are UTF-8",
+            |value| !holds_needless_hex(value),
         )?;
     }
     match kind {
@@ -161,6 +188,28 @@ fn is_subject(value: &Value) -> bool {
         .is_ok_and(|subject| subject.parsed::<Id>("id").is_ok() && subject.string("type").is_ok())
 }
 
+fn has_known_type(value: &Value) -> bool {
+    let known = |noun: &str| SUBJECT_TYPES.contains(&noun);
+    value.get("type").and_then(Value::as_str).is_some_and(known)
+}
+
+/// Whether some `{"hex"}` in the value is not the one spelling of bytes that are not UTF-8.
+fn holds_needless_hex(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().any(holds_needless_hex),
+        Value::Object(members) => match members.get("hex") {
+            Some(text) if members.len() == 1 => !text.as_str().is_some_and(is_hex_of_no_text),
+            _ => members.values().any(holds_needless_hex),
+        },
+        _ => false,
+    }
+}
+
+fn is_hex_of_no_text(text: &str) -> bool {
+    hex::decode(text)
+        .is_ok_and(|bytes| hex::encode(&bytes) == text && std::str::from_utf8(&bytes).is_err())
+}
+
 fn is_purpose(value: &Value) -> bool {
     Members::exactly(value, &["code", "text"])
         .is_ok_and(|purpose| purpose.string("code").is_ok() && purpose.string("text").is_ok())
@@ -197,18 +246,7 @@ fn is_stored(value: &Value) -> bool {
 }
 
 fn is_derivation(value: &Value) -> bool {
-    Members::exactly(
-        value,
-        &[
-            "operator",
-            "parameters",
-            "reason",
-            "sources",
-            "tool",
-            "version",
-        ],
-    )
-    .is_ok_and(|derivation| {
+    Members::exactly(value, &DERIVATION).is_ok_and(|derivation| {
         derivation
             .array("sources")
             .is_ok_and(|sources| !sources.is_empty() && sources.iter().all(is_hash))

@@ -81,6 +81,24 @@ pub fn entry() -> Vec<Case> {
             }),
         ),
         case(
+            "entry-of-unknown-subject-type",
+            "entry",
+            changed(&|entry| {
+                entry[slot::SUBJECT]["value"]["type"] = json!("item, which the court found true");
+            }),
+        ),
+        case(
+            "entry-with-text-as-hex",
+            "entry",
+            spoilt(|_, draft| {
+                let mut entry = entry_json(draft, 1);
+                entry[slot::DESCRIPTION]["value"] = json!({
+                    "reference": "JS/1", "description": "", "file_name": {"hex": "612e747874"},
+                });
+                draft.put_json(&Place::Entry(index(1)), &entry);
+            }),
+        ),
+        case(
             "entry-of-version-2",
             "entry",
             changed(&|entry| {

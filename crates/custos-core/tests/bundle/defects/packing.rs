@@ -159,6 +159,11 @@ pub fn note() -> Vec<Case> {
         ),
         case("note-without-signature", "bundle.note", unsigned),
         case(
+            "note-of-unknown-subject-type",
+            "bundle.note",
+            with("subject", json!({"id": "00".repeat(16), "type": "verdict"})),
+        ),
+        case(
             "note-with-odd-signature-line",
             "bundle.note",
             pack(&spoilt_line, &draft.files),
