@@ -1,6 +1,6 @@
 //! Step `chain`: the subject's history without a gap, and every link between neighbours.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Step, VerifyError,
@@ -56,8 +56,14 @@ type ChainKey = (ScopeId, Option<Hash>);
 /// One of the three kinds of chains: wherever two neighbours are open, their link holds.
 fn check_links(log: &Log, which: usize) -> Result<(), VerifyError> {
     let mut chains: HashMap<ChainKey, Vec<(u64, &Record)>> = HashMap::new();
+    let mut followed = HashSet::new();
     for record in &log.records {
         check_prev(log, record, which)?;
+        if let Some(prev) = record.links[which].prev.known()
+            && !followed.insert(prev)
+        {
+            return Err(broken(record, "another entry follows the same one: a fork"));
+        }
         let subject = match which {
             SUBJECT => match record.subject {
                 Some(subject) => Some(subject),

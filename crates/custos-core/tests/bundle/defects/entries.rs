@@ -437,6 +437,7 @@ pub fn chain() -> Vec<Case> {
         case("chain-hides-a-subject", "chain", hidden(slot::SUBJECT)),
         case("chain-hides-a-scope", "chain", hidden(slot::SCOPE)),
         case("chain-of-other-items-broken", "chain", items()),
+        case("chain-forks", "chain", fork()),
     ]
 }
 
@@ -452,4 +453,26 @@ fn items() -> Vec<u8> {
     });
     room.append(&event(kind::BUNDLE, ITEM));
     history(&room, &[1, 2, 3, 4], shown)
+}
+
+/// Two items follow the same one; the number of the second is withheld.
+fn fork() -> Vec<u8> {
+    let mut room = started();
+    let first = room.c(index(1));
+    room.append(&samples::deposit("b", b"b"));
+    room.append_with(&samples::deposit("c", b"c"), |values| {
+        values[slot::ITEM_NTH] = json!(2);
+        values[slot::ITEM_PREV] = json!(first);
+    });
+    room.append(&event(kind::BUNDLE, ITEM));
+    let mut draft = Draft::new(("item", ITEM), CASE_SCOPE, room.size());
+    draft.checkpoints(&room, &[room.size()]);
+    draft.control(&room, index(0));
+    for at in [1, 2, 3, 5] {
+        draft.entry(&room, index(at), shown);
+    }
+    draft.entry(&room, index(4), |slot| {
+        shown(slot) && slot != slot::ITEM_NTH
+    });
+    draft.seal(&room)
 }
