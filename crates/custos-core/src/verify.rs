@@ -175,7 +175,7 @@ pub fn verify<R: Read + Seek>(
     let heads = heads::check(&mut opened, trust)?;
     let log = entries::check(&mut opened, &heads, trust)?;
     let history = chain::check(&log, &opened.manifest)?;
-    let content = content::check(&mut opened, &history, item)?;
+    let content = content::check(&mut opened, &log, &history, item)?;
     let redaction = redaction::check(&mut opened, &log, &history)?;
     let register = register::check(&mut opened, &log)?;
     let timestamps = timestamps::check(&opened, &heads, trust)?;

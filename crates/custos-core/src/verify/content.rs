@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use super::{
     Step, VerifyError,
     chain::History,
-    entries::read_entry,
+    entries::{Log, Record, hash_of, read_entry},
     fail, fail_in,
     open::{MAX_JSON_BYTES, Opened, parse_tree},
     report::ContentCheck,
@@ -14,7 +14,8 @@ use super::{
 use crate::{
     bundle::Place,
     content::{LEAF_BYTES, MultiProof, TreeKind, Verifier},
-    event::{Disclosed, slot},
+    event::{Disclosed, kind, slot},
+    hash::Hash,
     ids::LeafIndex,
 };
 
@@ -26,6 +27,7 @@ const WHOLE_ITEM_SLOTS: [usize; 4] = [slot::SIZE, slot::SHA256, slot::DECLARED, 
 /// The step.
 pub(super) fn check<R: Read + Seek>(
     opened: &mut Opened<R>,
+    log: &Log,
     history: &History,
     item: Option<Sums>,
 ) -> Result<ContentCheck, VerifyError> {
@@ -37,7 +39,7 @@ pub(super) fn check<R: Read + Seek>(
         .any(|place| matches!(place, Place::Leaf(_)));
     match item {
         Some(sums) if tree && !excerpt && !leaves => whole(opened, history, &sums),
-        None if excerpt && !tree => excerpt_of(opened, history),
+        None if excerpt && !tree => excerpt_of(opened, log, history),
         None if !excerpt && !tree && !leaves => Ok(ContentCheck::NotIncluded),
         _ => Err(fail(
             STEP,
@@ -93,6 +95,7 @@ fn whole<R: Read + Seek>(
 /// Some leaves: the proof against the content root, each leaf's bytes in their file.
 fn excerpt_of<R: Read + Seek>(
     opened: &mut Opened<R>,
+    log: &Log,
     history: &History,
 ) -> Result<ContentCheck, VerifyError> {
     let bytes = opened.bytes(STEP, &Place::ContentProof, MAX_JSON_BYTES)?;
@@ -105,10 +108,9 @@ fn excerpt_of<R: Read + Seek>(
     if files.count() != proof.leaves().len() {
         return Err(fail(STEP, "the leaves are not those of their proof"));
     }
+    let subject = hash_of(&opened.manifest.subject);
+    refuse_whole_item_slots(STEP, opened, log, subject)?;
     let entries = adding_entries(opened, history)?;
-    for (index, entry) in &entries {
-        refuse_whole_item_slots(STEP, *index, entry)?;
-    }
     let logged = entries
         .iter()
         .find_map(|(index, entry)| Some((*index, entry.hash(slot::CONTENT_ROOT)?)));
@@ -141,19 +143,25 @@ fn adding_entries<R: Read + Seek>(
         .collect()
 }
 
-/// Refuses an adding entry that shows what confirms guesses at withheld bytes.
-pub(super) fn refuse_whole_item_slots(
+/// Refuses entries of a subject that show what confirms guesses at its withheld bytes: in
+/// whichever scope they added it, and where its stored object was restored.
+pub(super) fn refuse_whole_item_slots<R: Read + Seek>(
     step: Step,
-    index: LeafIndex,
-    entry: &Disclosed,
+    opened: &mut Opened<R>,
+    log: &Log,
+    subject: Hash,
 ) -> Result<(), VerifyError> {
-    let open = |slot: &usize| entry.value(*slot).is_some();
-    match WHOLE_ITEM_SLOTS.iter().copied().find(open) {
-        None => Ok(()),
-        Some(slot) => Err(fail_in(
-            step,
-            Place::Entry(index),
-            format!("slot {slot} is open, which lets withheld bytes be guessed"),
-        )),
+    let tells = |record: &&Record| {
+        let restored = record.kind.as_deref() == Some(kind::RESTORED);
+        record.subject == Some(subject) && (record.adds_item() || restored)
+    };
+    for record in log.records.iter().filter(tells) {
+        let entry = read_entry(opened, step, record.index)?;
+        let open = |slot: &usize| entry.value(*slot).is_some();
+        if let Some(slot) = WHOLE_ITEM_SLOTS.iter().copied().find(open) {
+            let what = format!("slot {slot} is open, which lets withheld bytes be guessed");
+            return Err(fail_in(step, Place::Entry(record.index), what));
+        }
     }
+    Ok(())
 }

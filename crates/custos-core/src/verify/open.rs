@@ -14,7 +14,7 @@ use crate::{
     },
     checkpoint::SignedNote,
     content::{TreeKey, TreeKind},
-    hash::sha256,
+    hash::{Hash, sha256},
     json::{self, JsonError, Members, wrong},
 };
 
@@ -167,10 +167,17 @@ impl<R: Read + Seek> Opened<R> {
         let position = position.ok_or_else(|| fail_in(step, &name, "it is missing"))?;
         let read = self.archive.read(position, limit);
         let bytes = read.map_err(|error| of_zip(step, error))?;
-        if sha256(&[&bytes]) != self.manifest.files[&name].sha256 {
+        self.same_as_listed(place, &sha256(&[&bytes]))?;
+        Ok(bytes)
+    }
+
+    /// That a file which is in the bundle was read again as step `files` read it.
+    pub fn same_as_listed(&self, place: &Place, found: &Hash) -> Result<(), VerifyError> {
+        let name = place.name();
+        if self.manifest.files[&name].sha256 != *found {
             return Err(fail_in(Step::Files, name, "it changed while it was read"));
         }
-        Ok(bytes)
+        Ok(())
     }
 
     /// A file's bytes as they come, for one that step `files` has checked.

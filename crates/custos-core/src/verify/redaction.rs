@@ -12,7 +12,7 @@ use super::{
     Step, VerifyError,
     chain::History,
     content::refuse_whole_item_slots,
-    entries::{Log, read_entry},
+    entries::{Log, read_entry, subject_hash},
     fail, fail_in,
     open::{MAX_JSON_BYTES, Opened},
     report::RedactionCheck,
@@ -20,8 +20,8 @@ use super::{
 use crate::{
     bundle::Place,
     content::{MultiProof, TreeKind, Verifier},
-    event::{Disclosed, kind, slot},
-    hash::Hash,
+    event::{DERIVATION, Disclosed, kind, slot},
+    hash::{Hash, Sha256},
     ids::LeafIndex,
     json::Members,
 };
@@ -73,8 +73,15 @@ pub(super) fn check<R: Read + Seek>(
         ));
     }
     let mut verifier = Verifier::new(&proof, TreeKind::Records).map_err(refused)?;
-    let copy = opened.reader(STEP, &Place::Item)?;
-    let withheld = compare(copy, &redaction.runs, &proof, &mut verifier)?;
+    let (withheld, found) = {
+        let mut copy = Summed {
+            inner: opened.reader(STEP, &Place::Item)?,
+            sha256: Sha256::new(),
+        };
+        let withheld = compare(&mut copy, &redaction.runs, &proof, &mut verifier)?;
+        (withheld, copy.sha256.finish())
+    };
+    opened.same_as_listed(&Place::Item, &found)?;
     verifier.finish(&root).map_err(refused)?;
     Ok(Some(RedactionCheck {
         records: n,
@@ -92,7 +99,9 @@ fn read_redaction<R: Read + Seek>(
     for index in &history.adding {
         let entry = read_entry(opened, STEP, *index)?;
         if let Some(derivation) = entry.value(slot::DERIVATION) {
-            return parse_derivation(*index, derivation).ok_or_else(|| {
+            let redaction = parse_derivation(*index, derivation);
+            let derived = entry.string(slot::KIND) == Some(kind::DERIVE);
+            return redaction.filter(|_| derived).ok_or_else(|| {
                 fail_in(STEP, Place::Entry(*index), "slot 28 describes no redaction")
             });
         }
@@ -104,10 +113,12 @@ fn read_redaction<R: Read + Seek>(
 }
 
 fn parse_derivation(derived: LeafIndex, derivation: &Value) -> Option<Redaction> {
-    let [source] = derivation.get("sources")?.as_array()?.as_slice() else {
+    let derivation = Members::exactly(derivation, &DERIVATION).ok()?;
+    let [source] = derivation.array("sources").ok()? else {
         return None;
     };
-    let parameters = Members::exactly(derivation.get("parameters")?, &["runs", "tree"]).ok()?;
+    let parameters = derivation.value("parameters").ok()?;
+    let parameters = Members::exactly(parameters, &["runs", "tree"]).ok()?;
     let mut runs: Vec<Run> = Vec::new();
     for run in parameters.array("runs").ok()? {
         let members = Members::exactly(run, &["code", "first", "last"]).ok()?;
@@ -155,11 +166,10 @@ fn read_tree<R: Read + Seek>(
             let what = "kind, scope and subject must be open";
             return Err(fail_in(STEP, Place::Entry(record.index), what));
         }
-        Ok((record.index, entry))
+        Ok(entry)
     };
-    let (index, original) = find(&redaction.source, "the entry that added the original")?;
-    let (tree_index, tree) = find(&redaction.tree, "the entry of the original's record tree")?;
-    refuse_whole_item_slots(STEP, index, &original)?;
+    let original = find(&redaction.source, "the entry that added the original")?;
+    let tree = find(&redaction.tree, "the entry of the original's record tree")?;
     if !original.adds_item() || tree.string(slot::KIND) != Some(kind::RECORD_TREE) {
         return Err(fail(
             STEP,
@@ -169,14 +179,30 @@ fn read_tree<R: Read + Seek>(
     if original.value(slot::SUBJECT) != tree.value(slot::SUBJECT) {
         return Err(fail(STEP, "the record tree is not that of the original"));
     }
-    logged_tree(&tree)
-        .ok_or_else(|| fail_in(STEP, Place::Entry(tree_index), "slot 24 must be open"))
+    if let Some(subject) = original.value(slot::SUBJECT).map(subject_hash) {
+        refuse_whole_item_slots(STEP, opened, log, subject)?;
+    }
+    logged_tree(&tree).ok_or_else(|| fail(STEP, "slot 24 of the record tree's entry must be open"))
 }
 
 fn logged_tree(entry: &Disclosed) -> Option<(u64, Hash)> {
     let tree = entry.value(slot::RECORD_TREE)?;
     let root = tree.get("root")?.as_str()?.parse().ok()?;
     Some((tree.get("n")?.as_u64()?, root))
+}
+
+/// Hashes what is read, so that a second reading is held to the sums of the first.
+struct Summed<R> {
+    inner: R,
+    sha256: Sha256,
+}
+
+impl<R: Read> Read for Summed<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(into)?;
+        self.sha256.update(&into[..got]);
+        Ok(got)
+    }
 }
 
 /// Walks the copy: shown records one by one, a mark for each run, nothing else, until the

@@ -4,6 +4,7 @@ mod content;
 mod entries;
 mod heads;
 mod packing;
+mod redaction;
 mod register;
 
 use custos_core::receipt::Receipt;
@@ -39,7 +40,7 @@ pub fn all() -> Vec<Case> {
         entries::key(),
         entries::chain(),
         content::content(),
-        content::redaction(),
+        redaction::redaction(),
         register::register(),
         heads::timestamp(),
         heads::held(),
