@@ -28,6 +28,7 @@ use std::{
 
 use crate::{checkpoint::TrustPolicy, ids::Timestamp, receipt::Receipt};
 
+pub use entries::Shown;
 pub use report::{
     ContentCheck, HeldCheck, HeldOutcome, HistoryLine, NotLaterThan, RedactionCheck, RegisterCheck,
     TimestampCheck, Verified, utc,
@@ -190,6 +191,7 @@ pub fn verify<R: Read + Seek>(
         register,
         timestamps,
         held,
+        trust,
         now,
     }))
 }

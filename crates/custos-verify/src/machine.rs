@@ -3,12 +3,15 @@
 use custos_core::{
     checkpoint::{Cosignature, Endorsement},
     receipt::Receipt,
-    verify::{ContentCheck, Failure, HeldOutcome, HistoryLine, TimestampCheck, Verified},
+    verify::{ContentCheck, Failure, HeldOutcome, HistoryLine, Shown, TimestampCheck, Verified},
 };
 use serde_json::{Value, json};
 
+use crate::people::word;
+
 /// Everything that a verified bundle shows. Times are microseconds since 1970 UTC; what is
-/// withheld is null.
+/// withheld is null, and of an entry named by `withheld`; an actor who is null and not withheld
+/// is the room itself.
 pub fn verified(verified: &Verified) -> String {
     let manifest = &verified.manifest;
     let timestamps = match verified.timestamps {
@@ -25,7 +28,7 @@ pub fn verified(verified: &Verified) -> String {
         "content": content(&verified.content),
         "not_later_than": verified.not_later_than.as_ref().map(|not_later| json!({
             "time": not_later.time,
-            "witness": not_later.witness,
+            "witnesses": not_later.witnesses,
         })),
         "redaction": verified.redaction.as_ref().map(|redaction| json!({
             "records": redaction.records,
@@ -36,6 +39,7 @@ pub fn verified(verified: &Verified) -> String {
         "register": verified.register.as_ref().map(|register| json!({
             "entry": register.entry.get(),
             "scope": register.scope,
+            "recipient": register.recipient,
             "time": register.time,
             "n": register.n,
             "states": register.states,
@@ -91,10 +95,10 @@ pub fn receipt(receipt: &Receipt, endorsement: &Endorsement) -> String {
         "index": summary.index.get(),
         "size": summary.size,
         "commitment": summary.commitment,
-        "kind": summary.kind,
+        "kind": word(summary.kind),
         "time": summary.time,
         "scope": summary.scope,
-        "subject": {"type": summary.subject_type, "id": summary.subject_id},
+        "subject": {"type": word(summary.subject_type), "id": summary.subject_id},
         "witnesses": witnesses(&endorsement.cosignatures),
     }))
 }
@@ -131,12 +135,32 @@ fn lines(lines: &[HistoryLine]) -> Vec<Value> {
                 "nth": line.nth,
                 "time": line.time,
                 "kind": line.kind,
-                "actor": line.actor,
-                "role": line.role,
+                "actor": known(&line.actor),
+                "role": known(&line.role),
+                "withheld": withheld(line),
                 "commitment": line.commitment,
             })
         })
         .collect()
+}
+
+fn known<T>(shown: &Shown<T>) -> Option<&T> {
+    match shown {
+        Shown::Is(value) => Some(value),
+        Shown::Withheld | Shown::Null => None,
+    }
+}
+
+/// The names of what is null because it is not shown.
+fn withheld(line: &HistoryLine) -> Vec<&'static str> {
+    let hidden = [
+        ("time", line.time.is_none()),
+        ("kind", line.kind.is_none()),
+        ("actor", line.actor == Shown::Withheld),
+        ("role", line.role == Shown::Withheld),
+    ];
+    let hidden = hidden.into_iter().filter(|(_, hidden)| *hidden);
+    hidden.map(|(name, _)| name).collect()
 }
 
 fn print(value: &Value) -> String {

@@ -4,9 +4,13 @@ use std::fmt::Write;
 
 use custos_core::{
     checkpoint::Endorsement,
+    event::SUBJECT_TYPES,
     receipt::Receipt,
-    verify::{Failure, HistoryLine, Verified, utc},
+    verify::{Failure, HistoryLine, Shown, Verified, utc},
 };
+
+/// Characters of a word that the room chose which are shown.
+const MAX_WORD_CHARS: usize = 64;
 
 /// Four sentences, what is not proven, and the timeline.
 pub fn verified(verified: &Verified) -> String {
@@ -15,10 +19,7 @@ pub fn verified(verified: &Verified) -> String {
         line(&mut text, &format!("{number}. {}", printable(&sentence)));
     }
     if let Some(statement) = verified.register_statement() {
-        line(
-            &mut text,
-            &format!("\nThe register states: {}", printable(&statement)),
-        );
+        line(&mut text, &format!("\n{}", printable(&statement)));
     }
     line(&mut text, "\nNot proven:");
     for what in verified.not_proven() {
@@ -58,8 +59,11 @@ pub fn receipt(receipt: &Receipt, endorsement: &Endorsement) -> String {
     line(
         &mut text,
         &printable(&format!(
-            "Entry {} of the log `{}` is a `{}` of the {}{subject}, {when} by the room's clock.",
-            summary.index, summary.origin, summary.kind, summary.subject_type
+            "Entry {} of the log `{}` is a {} of the {}{subject}, {when} by the room's clock.",
+            summary.index,
+            summary.origin,
+            quoted(summary.kind),
+            noun(summary.subject_type),
         )),
     );
     line(
@@ -95,11 +99,16 @@ fn timeline(text: &mut String, title: &str, lines: &[HistoryLine]) {
         let withheld = || "(withheld)".to_owned();
         let when = entry.time.map_or_else(withheld, utc);
         let kind = entry.kind.clone().unwrap_or_else(withheld);
-        let actor = entry.actor.map_or_else(withheld, |actor| actor.to_string());
-        let role = entry
-            .role
-            .as_ref()
-            .map_or_else(String::new, |role| format!(" ({role})"));
+        let actor = match entry.actor {
+            Shown::Withheld => withheld(),
+            Shown::Null => "the room".into(),
+            Shown::Is(actor) => actor.to_string(),
+        };
+        let role = match &entry.role {
+            Shown::Withheld => " (role withheld)".into(),
+            Shown::Null => String::new(),
+            Shown::Is(role) => format!(" ({role})"),
+        };
         let row = format!("{:>10}  {when:<23}  {kind:<16}  {actor}{role}", entry.index);
         line(text, &printable(&row));
     }
@@ -107,6 +116,25 @@ fn timeline(text: &mut String, title: &str, lines: &[HistoryLine]) {
 
 fn line(text: &mut String, line: &str) {
     writeln!(text, "{line}").expect("writing into a string does not fail");
+}
+
+/// A word that the room chose, of a length that cannot bury the sentence around it.
+pub fn word(text: &str) -> String {
+    text.chars().take(MAX_WORD_CHARS).collect()
+}
+
+/// A type of subjects; in quotes where it is not one of those that the formats name.
+fn noun(kind: &str) -> String {
+    if SUBJECT_TYPES.contains(&kind) {
+        kind.into()
+    } else {
+        quoted(kind)
+    }
+}
+
+/// A word of the room's in quotes that it cannot end.
+fn quoted(text: &str) -> String {
+    format!("`{}`", word(text).replace('`', "'"))
 }
 
 /// Words of a hostile bundle, without what could command a terminal or reverse a line.
@@ -122,7 +150,44 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use custos_core::{hash::Hash, ids::LeafIndex};
+
     use super::*;
+
+    #[test]
+    fn what_the_room_did_is_not_withheld() {
+        let line = |actor, role| HistoryLine {
+            index: LeafIndex::new(7).expect("small"),
+            nth: None,
+            time: None,
+            kind: Some("cover".into()),
+            actor,
+            role,
+            commitment: Hash::from_bytes([0; 32]),
+        };
+        let mut text = String::new();
+        let shown = [
+            line(Shown::Null, Shown::Null),
+            line(Shown::Withheld, Shown::Withheld),
+        ];
+        timeline(&mut text, "History:", &shown);
+        let ends: Vec<&str> = text
+            .lines()
+            .filter_map(|l| l.split("cover").nth(1))
+            .collect();
+        assert_eq!(
+            ends.iter().map(|end| end.trim()).collect::<Vec<_>>(),
+            ["the room", "(withheld) (role withheld)"]
+        );
+    }
+
+    #[test]
+    fn types_that_nobody_knows_are_quoted_and_short() {
+        assert_eq!(noun("item"), "item");
+        assert_eq!(noun("item, proven true"), "`item, proven true`");
+        assert_eq!(noun("a` of the court"), "`a' of the court`");
+        assert_eq!(noun(&"x".repeat(1_000)).len(), 66);
+    }
 
     #[test]
     fn terminals_are_not_commanded() {

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn vector(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -31,7 +31,7 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn json(output: &Output) -> Value {
+fn read(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -54,6 +54,29 @@ fn a_valid_bundle_is_told_in_sentences() {
 }
 
 #[test]
+fn a_register_is_bound_to_its_recipient_and_scope() {
+    let output = check("valid-register.zip", &[Path::new("--json")]);
+    let found = read(&output);
+    assert_eq!(found["register"]["scope"], found["scope"]);
+    let recipient = found["register"]["recipient"].as_str().unwrap();
+    assert_eq!(recipient.len(), 32);
+    let expected = format!("The register, made for {recipient}, states: every item entered in");
+    let text = text(&check("valid-register.zip", &[]));
+    assert!(text.contains(&expected), "{text}");
+}
+
+#[test]
+fn what_is_withheld_is_told_from_what_is_null() {
+    let found = read(&check("valid-register.zip", &[Path::new("--json")]));
+    let (own, other) = (&found["history"][0], &found["others"][0]);
+    assert_eq!(own["withheld"], json!([]));
+    assert_eq!(other["actor"], Value::Null);
+    assert_eq!(other["withheld"], json!(["time", "kind", "actor", "role"]));
+    let text = text(&check("valid-register.zip", &[]));
+    assert!(text.contains("(withheld) (role withheld)"), "{text}");
+}
+
+#[test]
 fn every_vector_has_its_exit_code() {
     let index: Value = serde_json::from_slice(&fs::read(vector("index.json")).unwrap()).unwrap();
     for case in index["cases"].as_array().unwrap() {
@@ -72,7 +95,7 @@ fn every_vector_has_its_exit_code() {
         let output = check(file, &more);
         let code = if case["step"].is_null() { 0 } else { 3 };
         assert_eq!(output.status.code(), Some(code), "{file}");
-        assert_eq!(json(&output)["step"], case["step"], "{file}");
+        assert_eq!(read(&output)["step"], case["step"], "{file}");
     }
 }
 
@@ -110,7 +133,7 @@ fn errors_and_usage_are_told_apart() {
     let not_a_receipt = check("valid.zip", &[Path::new("--held"), &not_a_policy]);
     assert_eq!(not_a_receipt.status.code(), Some(1));
     let missing = check("not-there.zip", &[Path::new("--json")]);
-    assert_eq!(json(&missing)["result"], "error");
+    assert_eq!(read(&missing)["result"], "error");
 }
 
 #[test]

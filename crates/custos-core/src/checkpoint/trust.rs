@@ -285,6 +285,26 @@ impl TrustPolicy {
         }
     }
 
+    /// The cosignatures of one checkpoint, by time, up to the one with which the policy's
+    /// quorum holds: the moment from which it vouches for the checkpoint. `None` when it does
+    /// not, or asks nobody.
+    pub fn quorum_reached(&self, cosignatures: &[Cosignature]) -> Option<Vec<Cosignature>> {
+        if !self.asks_for_witnesses() {
+            return None;
+        }
+        let mut by_time = cosignatures.to_vec();
+        by_time.sort_by_key(|seen| seen.unix_seconds);
+        let mut cosigned = vec![false; self.witnesses.len()];
+        let enough = by_time.iter().position(|seen| {
+            for (has, known) in cosigned.iter_mut().zip(&self.witnesses) {
+                *has |= known.name == seen.witness;
+            }
+            self.quorum.is_met(&cosigned)
+        })?;
+        by_time.truncate(enough + 1);
+        Some(by_time)
+    }
+
     /// Who vouches for a checkpoint, and of each witness of the policy whether it does.
     fn endorse(&self, signed: &SignedCheckpoint) -> Result<(Endorsement, Vec<bool>), TrustError> {
         let checkpoint = signed.checkpoint();

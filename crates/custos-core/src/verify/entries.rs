@@ -26,17 +26,17 @@ const MAX_WORD_CHARS: usize = 64;
 
 /// A slot as a reader sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shown<T> {
+pub enum Shown<T> {
     /// Not shown.
     Withheld,
-    /// Shown, and null.
+    /// Shown, and null: there is none.
     Null,
     /// Shown.
     Is(T),
 }
 
 impl<T> Shown<T> {
-    fn of(value: Option<&Value>, parse: impl Fn(&Value) -> Option<T>) -> Self {
+    pub(super) fn of(value: Option<&Value>, parse: impl Fn(&Value) -> Option<T>) -> Self {
         match value {
             None => Self::Withheld,
             Some(value) => parse(value).map_or(Self::Null, Self::Is),
@@ -72,9 +72,9 @@ pub(super) struct Record {
     pub subject: Option<Hash>,
     /// The scope's chain, the chain of items, the subject's chain.
     pub links: [Link; 3],
-    pub actor: Option<Id>,
+    pub actor: Shown<Id>,
     /// Role, its first characters.
-    pub role: Option<String>,
+    pub role: Shown<String>,
 }
 
 impl Record {
@@ -83,14 +83,11 @@ impl Record {
             nth: Shown::of(entry.value(nth), Value::as_u64),
             prev: Shown::of(entry.value(nth + 1), |prev| prev.as_str()?.parse().ok()),
         };
-        let word = |slot| {
-            let text = entry.string(slot)?;
-            Some(text.chars().take(MAX_WORD_CHARS).collect())
-        };
+        let word = |value: &Value| Some(value.as_str()?.chars().take(MAX_WORD_CHARS).collect());
         Self {
             index,
             c: *entry.commitment(),
-            kind: word(slot::KIND),
+            kind: entry.value(slot::KIND).and_then(word),
             time: entry
                 .value(slot::TIME)
                 .and_then(Value::as_i64)
@@ -98,8 +95,8 @@ impl Record {
             scope: entry.string(slot::SCOPE).and_then(|id| id.parse().ok()),
             subject: entry.value(slot::SUBJECT).map(subject_hash),
             links: [slot::SCOPE_NTH, slot::ITEM_NTH, slot::SUBJECT_NTH].map(link),
-            actor: entry.string(slot::ACTOR).and_then(|id| id.parse().ok()),
-            role: word(slot::ROLE),
+            actor: Shown::of(entry.value(slot::ACTOR), |id| id.as_str()?.parse().ok()),
+            role: Shown::of(entry.value(slot::ROLE), word),
         }
     }
 

@@ -60,6 +60,7 @@ struct Leaf {
 struct Register {
     index: LeafIndex,
     scope: ScopeId,
+    recipient: Id,
     n: u64,
     root: Hash,
     last_item: Option<Hash>,
@@ -97,6 +98,7 @@ pub(super) fn check<R: Read + Seek>(
         entry,
         scope: register.scope,
         time: log.at(entry).and_then(|record| record.time),
+        recipient: register.recipient,
         n: register.n,
         states,
         every_item_opened: opened_items == register.n,
@@ -171,6 +173,10 @@ fn read_entry_of<R: Read + Seek>(
             .and_then(Value::as_u64)
             .ok_or_else(refused)?,
         root: hash("root").ok_or_else(refused)?,
+        recipient: detail
+            .get("recipient")
+            .and_then(|id| id.as_str()?.parse().ok())
+            .ok_or_else(refused)?,
         last_item: hash("last_item"),
     })
 }

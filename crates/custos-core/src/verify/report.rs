@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use super::{
     chain::{History, SUBJECT},
-    entries::{Log, Record},
+    entries::{Log, Record, Shown},
     heads::Heads,
 };
 use crate::{
     bundle::Manifest,
-    checkpoint::Cosignature,
+    checkpoint::{Cosignature, TrustPolicy},
     hash::Hash,
     ids::{Id, LeafIndex, ScopeId, Timestamp},
 };
@@ -49,7 +49,7 @@ pub struct Verified {
     pub in_the_future: bool,
 }
 
-/// An entry in a timeline; what is withheld is `None`.
+/// An entry in a timeline; of what is never null, what is withheld is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryLine {
     /// Its index in the log.
@@ -60,10 +60,10 @@ pub struct HistoryLine {
     pub time: Option<Timestamp>,
     /// What happened; at most 64 characters.
     pub kind: Option<String>,
-    /// Who did it; null for the room itself.
-    pub actor: Option<Id>,
+    /// Who did it; null for what the room does by itself.
+    pub actor: Shown<Id>,
     /// In which role; at most 64 characters.
-    pub role: Option<String>,
+    pub role: Shown<String>,
     /// Its commitment C.
     pub commitment: Hash,
 }
@@ -100,8 +100,9 @@ pub enum ContentCheck {
 pub struct NotLaterThan {
     /// The moment.
     pub time: Timestamp,
-    /// The witness that vouches for it; `None` when it is the room's own clock.
-    pub witness: Option<String>,
+    /// The witnesses that had cosigned by then, the policy's quorum; none when it is the
+    /// room's own clock.
+    pub witnesses: Vec<String>,
 }
 
 /// What is proven of a redacted copy.
@@ -122,8 +123,10 @@ pub struct RedactionCheck {
 pub struct RegisterCheck {
     /// The register's entry.
     pub entry: LeafIndex,
-    /// The scope whose items it counts.
+    /// The scope whose items it counts; the bundle's own.
     pub scope: ScopeId,
+    /// For whom it was made.
+    pub recipient: Id,
     /// When it was made, by the room's clock.
     pub time: Option<Timestamp>,
     /// Items ever added to the scope up to then.
@@ -166,7 +169,7 @@ pub enum HeldOutcome {
 }
 
 /// What the steps found.
-pub(super) struct Findings {
+pub(super) struct Findings<'a> {
     pub manifest: Manifest,
     pub heads: Heads,
     pub log: Log,
@@ -176,11 +179,12 @@ pub(super) struct Findings {
     pub register: Option<RegisterCheck>,
     pub timestamps: TimestampCheck,
     pub held: Vec<HeldCheck>,
+    pub trust: &'a TrustPolicy,
     pub now: Timestamp,
 }
 
 /// Puts together what may be given out once every step has passed.
-pub(super) fn assemble(found: Findings) -> Verified {
+pub(super) fn assemble(found: Findings<'_>) -> Verified {
     let added = match &found.content {
         ContentCheck::Whole { added, .. } | ContentCheck::Excerpt { added, .. } => Some(*added),
         ContentCheck::NotIncluded => found.history.adding.first().copied(),
@@ -203,7 +207,7 @@ pub(super) fn assemble(found: Findings) -> Verified {
     let seen = witnesses.iter().filter_map(witnessed);
     let in_the_future = seen.chain(last).any(|time| time > found.now);
     Verified {
-        not_later_than: added.and_then(|added| not_later_than(added, &found.heads, &found.log)),
+        not_later_than: added.and_then(|added| not_later_than(added, &found)),
         checkpoints: found.heads.all.keys().copied().collect(),
         root,
         witnesses,
@@ -231,23 +235,22 @@ fn line(record: &Record) -> HistoryLine {
     }
 }
 
-/// The earliest cosignature of a checkpoint that holds the entry, or else the room's clock.
-fn not_later_than(added: LeafIndex, heads: &Heads, log: &Log) -> Option<NotLaterThan> {
-    let holding = heads.all.range(added.get() + 1..);
-    let seen = holding
-        .flat_map(|(_, head)| &head.cosignatures)
-        .filter_map(|cosignature| Some((witnessed(cosignature)?, &cosignature.witness)))
-        .min();
-    match seen {
-        Some((time, witness)) => Some(NotLaterThan {
-            time,
-            witness: Some(witness.clone()),
-        }),
-        None => log.at(added)?.time.map(|time| NotLaterThan {
-            time,
-            witness: None,
-        }),
-    }
+/// The earliest moment at which a quorum of witnesses had cosigned a checkpoint that holds the
+/// entry, so that no single one of them decides; or else the room's clock.
+fn not_later_than(added: LeafIndex, found: &Findings<'_>) -> Option<NotLaterThan> {
+    let holding = found.heads.all.range(added.get() + 1..);
+    let reached = holding.filter_map(|(_, head)| {
+        let seen = found.trust.quorum_reached(&head.cosignatures)?;
+        let time = witnessed(seen.last()?)?;
+        let witnesses = seen.into_iter().map(|seen| seen.witness).collect();
+        Some(NotLaterThan { time, witnesses })
+    });
+    reached.min_by_key(|reached| reached.time).or_else(|| {
+        Some(NotLaterThan {
+            time: found.log.at(added)?.time?,
+            witnesses: Vec::new(),
+        })
+    })
 }
 
 /// When a witness saw a checkpoint.

@@ -3,17 +3,19 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use custos_core::{
-    bundle::{About, BundleName, Plan, PlannedFile},
-    checkpoint::TrustPolicy,
+    bundle::{About, BundleName, Place, Plan, PlannedFile},
+    checkpoint::{Cosigner, TrustPolicy},
+    event::{kind, slot},
     ids::{LeafIndex, Timestamp},
     receipt::Receipt,
     verify::{
-        ContentCheck, HeldOutcome, NotLaterThan, Progress, TimestampCheck, Verified, VerifyError,
-        verify,
+        ContentCheck, HeldOutcome, NotLaterThan, Progress, Shown, TimestampCheck, Verified,
+        VerifyError, verify,
     },
 };
 
 use crate::{
+    draft::{Draft, required, shown},
     room::{Room, START_SECONDS, id, index},
     samples,
 };
@@ -70,7 +72,7 @@ fn a_whole_item_is_shown_with_its_history() {
         found.not_later_than,
         Some(NotLaterThan {
             time: Timestamp::from_micros((START_SECONDS + 7 * 60) * 1_000_000).expect("small"),
-            witness: Some("w1".into()),
+            witnesses: vec!["w1".into()],
         })
     );
     assert!(!found.in_the_future);
@@ -173,6 +175,10 @@ fn a_register_is_stated_in_words() {
         "{said}"
     );
     assert!(said.contains("Only the court"));
+    assert!(said.contains(&format!("made for {}, states", id("party"))));
+    let register = found.register.expect("there is a register");
+    assert_eq!(register.recipient, id("party"));
+    assert_eq!(register.scope, id(samples::CASE_SCOPE).into());
     let court = samples::register_with(&room, &samples::REGISTERED, |_| true);
     let found = check(&court.seal(&room), &room.trust(), &[]).expect("verified");
     assert!(
@@ -217,6 +223,111 @@ fn bundle_keys_named_outside_decide() {
     assert_eq!(step(&bytes, &only, &[]), Some("key".into()));
     let resealed = samples::whole(&room).seal_by(&other);
     assert_eq!(step(&resealed, &only, &[]), None);
+}
+
+/// What a witness that is no quorum says of an older checkpoint decides nothing.
+#[test]
+fn a_moment_is_that_of_a_quorum() {
+    let room = samples::room();
+    let other = Cosigner::from_seed("witness.example/w2", &[2; 32]).expect("a good name");
+    let trust = |quorum: &str| {
+        let file = room.policy_file().replace(
+            "quorum w1\n",
+            &format!("witness w2 {}\n{quorum}", other.verifier_key()),
+        );
+        TrustPolicy::parse(file.as_bytes()).expect("a good policy")
+    };
+    let mut draft = samples::whole(&room);
+    let early = room.checkpoint(3, false);
+    let line = other.cosign(early.note().text(), 5);
+    let early = early.with_signature(line).expect("small");
+    draft.put(&Place::Checkpoint(3), early.as_bytes());
+    let bytes = draft.seal(&room);
+    let moment = |trust: &TrustPolicy| {
+        let found = check(&bytes, trust, &[]).expect("verified");
+        let moment = found.not_later_than.expect("it was deposited");
+        (moment.time.micros() / 1_000_000, moment.witnesses)
+    };
+    let of_quorum = (START_SECONDS + 7 * 60, vec!["w1".to_string()]);
+    assert_eq!(moment(&trust("quorum w1\n")), of_quorum);
+    let either = trust("group either any w1 w2\nquorum either\n");
+    assert_eq!(moment(&either), (5, vec!["w2".to_string()]));
+    // Where the policy asks nobody, nobody but the room says when.
+    let room_s = (START_SECONDS + 60, Vec::new());
+    assert_eq!(moment(&trust("quorum none\n")), room_s);
+}
+
+#[test]
+fn what_the_room_does_by_itself_is_not_withheld() {
+    let mut room = Room::new("room");
+    room.append_with(&samples::deposit(samples::ITEM, b"x"), |values| {
+        values[slot::ACTOR] = serde_json::Value::Null;
+        values[slot::ROLE] = serde_json::Value::Null;
+    });
+    room.append(&samples::event(kind::BUNDLE, samples::ITEM));
+    let mut draft = Draft::new(("item", samples::ITEM), samples::CASE_SCOPE, 3);
+    draft.checkpoints(&room, &[3]);
+    draft.control(&room, index(0));
+    draft.entry(&room, index(1), shown);
+    draft.entry(&room, index(2), required);
+    let found = check(&draft.seal(&room), &room.trust(), &[]).expect("verified");
+    let [by_itself, withheld] = &found.history[..] else {
+        panic!("two entries");
+    };
+    assert_eq!(by_itself.actor, Shown::Null);
+    assert_eq!(by_itself.role, Shown::Null);
+    assert_eq!(withheld.actor, Shown::Withheld);
+    assert_eq!(withheld.role, Shown::Withheld);
+}
+
+/// A file whose one byte is another from the second reading on.
+struct Turncoat {
+    inner: Cursor<Vec<u8>>,
+    at: usize,
+    later: u8,
+    read: u32,
+}
+
+impl Read for Turncoat {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let start = self.inner.position() as usize;
+        let got = self.inner.read(into)?;
+        if (start..start + got).contains(&self.at) {
+            self.read += 1;
+            if self.read > 1 {
+                into[self.at - start] = self.later;
+            }
+        }
+        Ok(got)
+    }
+}
+
+impl Seek for Turncoat {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
+/// The first reading is that of what was deposited, the second a redaction of another text.
+#[test]
+fn a_copy_that_changes_between_two_readings_is_refused() {
+    let other = samples::REDACTED.replace("name", "fame");
+    let room = samples::redaction_room_with(&samples::runs(), &other);
+    let draft = samples::redaction_of(&room, &other, &samples::SHOWN_WORDS);
+    let bytes = draft.seal(&room);
+    let text = other.as_bytes();
+    let at = bytes.windows(text.len()).position(|window| window == text);
+    let file = Turncoat {
+        inner: Cursor::new(bytes),
+        at: at.expect("the copy is stored as it is") + 3,
+        later: b'n',
+        read: 0,
+    };
+    let found = verify(file, &room.trust(), &[], now(), &mut |_| {});
+    let Err(VerifyError::Failed(failure)) = found else {
+        panic!("it was taken");
+    };
+    assert_eq!(failure.step.word(), "files");
 }
 
 /// A reader that gives one byte at a time.

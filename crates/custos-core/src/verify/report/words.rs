@@ -82,8 +82,10 @@ impl Verified {
              stands for another."
         };
         Some(format!(
-            "Every item entered in this scope up to {time}: {}; served {}; withheld {total}{codes}; \
+            "The register, made for {}, states: every item entered in this scope up to {time}: \
+             {}; served {}; withheld {total}{codes}; \
              expunged {}. Sealed compartments, and items never entered here, are not covered.{twice}",
+            register.recipient,
             register.n,
             count("served"),
             count("expunged"),
@@ -93,9 +95,10 @@ impl Verified {
     fn of_content(&self) -> String {
         let since = match &self.not_later_than {
             Some(not_later) => {
-                let by = match &not_later.witness {
-                    Some(witness) => format!("as the witness `{witness}` confirms"),
-                    None => "by the room's own clock".into(),
+                let by = match not_later.witnesses.as_slice() {
+                    [] => "by the room's own clock".into(),
+                    [witness] => format!("as the witness `{witness}` confirms"),
+                    all => format!("as the witnesses `{}` confirm", all.join("`, `")),
                 };
                 format!("not later than {}, {by}", utc(not_later.time))
             }
