@@ -89,6 +89,7 @@ pub(super) fn check<R: Read + Seek>(
         ));
     }
     let items = walk(log, &register)?;
+    refuse_uncounted(log, &register, &items)?;
     let opened_items = match_items(opened, log, &register, &items, &leaves)?;
     let mut states: BTreeMap<String, u64> = BTreeMap::new();
     for leaf in leaves {
@@ -97,8 +98,8 @@ pub(super) fn check<R: Read + Seek>(
     Ok(Some(RegisterCheck {
         entry,
         scope: register.scope,
-        time: log.at(entry).and_then(|record| record.time),
         recipient: register.recipient,
+        time: log.at(entry).and_then(|record| record.time),
         n: register.n,
         states,
         every_item_opened: opened_items == register.n,
@@ -164,19 +165,23 @@ fn read_entry_of<R: Read + Seek>(
         .value(slot::DETAIL)
         .filter(|_| entry.string(slot::KIND) == Some(kind::REGISTER));
     let (scope, detail) = record.scope.zip(detail).ok_or_else(refused)?;
+    if scope != opened.manifest.scope {
+        let what = "its register is of another scope than the bundle";
+        return Err(fail_in(STEP, Place::Entry(index), what));
+    }
     let hash = |name: &str| detail.get(name)?.as_str()?.parse::<Hash>().ok();
     Ok(Register {
         index,
         scope,
+        recipient: detail
+            .get("recipient")
+            .and_then(|id| id.as_str()?.parse().ok())
+            .ok_or_else(refused)?,
         n: detail
             .get("n")
             .and_then(Value::as_u64)
             .ok_or_else(refused)?,
         root: hash("root").ok_or_else(refused)?,
-        recipient: detail
-            .get("recipient")
-            .and_then(|id| id.as_str()?.parse().ok())
-            .ok_or_else(refused)?,
         last_item: hash("last_item"),
     })
 }
@@ -216,8 +221,44 @@ fn walk<'a>(log: &'a Log, register: &Register) -> Result<Vec<&'a Record>, Verify
     Ok(items)
 }
 
+/// No other entry that the bundle shows of the scope, below the register, adds an item: a
+/// register that the bundle itself disproves states nothing.
+fn refuse_uncounted(log: &Log, register: &Register, items: &[&Record]) -> Result<(), VerifyError> {
+    let counted: HashSet<LeafIndex> = items.iter().map(|record| record.index).collect();
+    // What was added so far; `None` stands for items whose subject is withheld.
+    let mut came: HashSet<Option<Hash>> = HashSet::new();
+    let below = |record: &&Record| record.index < register.index;
+    for record in log.records.iter().filter(below) {
+        let (nth, prev) = (record.links[ITEM].nth, record.links[ITEM].prev.known());
+        // A chain is of one scope: whoever follows the last item is of the register's.
+        let follows = prev.is_some() && prev == register.last_item;
+        if record.scope != Some(register.scope) && !follows {
+            continue;
+        }
+        if counted.contains(&record.index) {
+            came.insert(record.subject);
+            continue;
+        }
+        // An item that comes back was counted when it came first, and has no number again.
+        let was_there = came.contains(&record.subject)
+            || came.contains(&None)
+            || (record.subject.is_none() && !came.is_empty());
+        let back = record.kind.as_deref() == Some(kind::MOVE_IN) && nth == Shown::Null && was_there;
+        let linked = nth.known().is_some() || prev.is_some();
+        if linked || (record.adds_item() && !back) {
+            let what = format!(
+                "entry {} adds an item that the register does not count",
+                record.index
+            );
+            return Err(fail(STEP, what));
+        }
+    }
+    Ok(())
+}
+
 /// Each item that a leaf names is the subject of exactly one of the entries; an expunged one
-/// through its `expunge` entry. Gives the number of leaves that name their item.
+/// is named by its `expunge` entry, and its own may be withheld. Gives the number of leaves
+/// that name their item.
 fn match_items<R: Read + Seek>(
     opened: &mut Opened<R>,
     log: &Log,
@@ -225,53 +266,82 @@ fn match_items<R: Read + Seek>(
     items: &[&Record],
     leaves: &[Leaf],
 ) -> Result<u64, VerifyError> {
-    let expunged = expunged_items(opened, log, register)?;
+    let added: HashSet<Hash> = items.iter().map(|record| record.c).collect();
+    let expunged = Expunged::read(opened, log, register, &added)?;
     let mut by_subject: HashMap<Hash, Vec<Hash>> = HashMap::new();
     for record in items {
         if let Some(subject) = record.subject {
             by_subject.entry(subject).or_default().push(record.c);
         }
     }
-    let added: HashSet<Hash> = items.iter().map(|record| record.c).collect();
+    let is_closed = |c: &Hash| log.of(c).is_some_and(|record| record.subject.is_none());
     let mut used = HashSet::new();
     let mut named = 0;
     for leaf in leaves {
         let Some(id) = leaf.item else { continue };
         let kind = "item".into();
         let entries = by_subject.get(&hash_of(&Subject { kind, id }));
-        let c = match (entries.map(Vec::as_slice), leaf.state.as_str()) {
-            (Some([c]), _) => Some(*c),
-            (None, "expunged") => expunged.get(&id).copied().filter(|c| added.contains(c)),
+        let named_by = expunged.named.get(&id).map(Vec::as_slice);
+        let c = match (entries.map(Vec::as_slice), leaf.state.as_str(), named_by) {
+            (Some([c]), "expunged", Some(named_by)) => Some(*c).filter(|c| named_by.contains(c)),
+            (Some([c]), state, _) if state != "expunged" => Some(*c),
+            (None, "expunged", Some([c])) => Some(*c).filter(is_closed),
             _ => None,
         };
         let once = c.is_some_and(|c| used.insert(c));
         if !once {
-            let what = format!("item {id} was not added exactly once");
+            let what = format!("item {id} was not added exactly once, or not expunged as stated");
             return Err(fail(STEP, what));
         }
         named += 1;
     }
+    let stated = leaves.iter().filter(|leaf| leaf.state == "expunged");
+    if stated.count() > expunged.count {
+        let what = "more items are said to be expunged than `expunge` entries show";
+        return Err(fail(STEP, what));
+    }
     Ok(named)
 }
 
-/// Items with the C of their adding entries, as `expunge` entries below the register say.
-fn expunged_items<R: Read + Seek>(
-    opened: &mut Opened<R>,
-    log: &Log,
-    register: &Register,
-) -> Result<HashMap<Id, Hash>, VerifyError> {
-    let mut items = HashMap::new();
-    for record in &log.records {
-        if record.kind.as_deref() != Some(kind::EXPUNGE) || record.index >= register.index {
-            continue;
+/// What `expunge` entries below the register say of its items.
+struct Expunged {
+    /// The C of the adding entries of each item, where slot 22 is open.
+    named: HashMap<Id, Vec<Hash>>,
+    /// How many items can have been expunged at all.
+    count: usize,
+}
+
+impl Expunged {
+    fn read<R: Read + Seek>(
+        opened: &mut Opened<R>,
+        log: &Log,
+        register: &Register,
+        added: &HashSet<Hash>,
+    ) -> Result<Self, VerifyError> {
+        let mut named: HashMap<Id, Vec<Hash>> = HashMap::new();
+        let (mut cs, mut unnamed) = (HashSet::new(), 0);
+        for record in &log.records {
+            if record.kind.as_deref() != Some(kind::EXPUNGE) || record.index >= register.index {
+                continue;
+            }
+            let entry = read_entry(opened, STEP, record.index)?;
+            let Some(detail) = entry.value(slot::DETAIL) else {
+                // Whoever may not know which item it was still sees that there was one.
+                unnamed += usize::from(record.scope == Some(register.scope));
+                continue;
+            };
+            let said = detail.get("item").zip(detail.get("adding"));
+            let said = said.and_then(|(item, adding)| {
+                Some((item.as_str()?.parse().ok()?, adding.as_str()?.parse().ok()?))
+            });
+            if let Some((item, adding)) = said
+                && added.contains(&adding)
+                && cs.insert(adding)
+            {
+                named.entry(item).or_default().push(adding);
+            }
         }
-        let entry = read_entry(opened, STEP, record.index)?;
-        let said = entry.value(slot::DETAIL).and_then(|detail| {
-            let item: Id = detail.get("item")?.as_str()?.parse().ok()?;
-            let adding: Hash = detail.get("adding")?.as_str()?.parse().ok()?;
-            Some((item, adding))
-        });
-        items.extend(said);
+        let count = cs.len() + unnamed;
+        Ok(Self { named, count })
     }
-    Ok(items)
 }

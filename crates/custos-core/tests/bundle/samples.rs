@@ -8,6 +8,7 @@ use custos_core::{
     },
     event::{ControlKind, kind, slot},
     hash::{Hash, sha256},
+    ids::LeafIndex,
 };
 use serde_json::{Value, json};
 
@@ -255,6 +256,14 @@ pub fn register_of(items: &[(&str, &str)], open: impl Fn(&str) -> bool) -> (Valu
 
 /// Four items, one expunged; a register of them as entry 6; its set exported as entry 7.
 pub fn register_room(registered: &[(&str, &str)]) -> Room {
+    let mut room = items_room(3);
+    append_register(&mut room, registered, index(4));
+    room.append(&set(kind::BUNDLE));
+    room
+}
+
+/// Four items as entries 1 to 4; entry 5 expunges the third, and names that entry for it.
+pub fn items_room(named: u64) -> Room {
     let mut room = Room::new("register");
     for (item, _) in REGISTERED {
         room.append(&deposit(item, item.as_bytes()));
@@ -262,17 +271,26 @@ pub fn register_room(registered: &[(&str, &str)]) -> Room {
     room.append(&Event {
         detail: vec![(
             slot::DETAIL,
-            json!({"item": id("three"), "adding": room.c(index(3))}),
+            json!({"item": id("three"), "adding": room.c(index(named))}),
         )],
         ..event(kind::EXPUNGE, "three")
     });
-    let (_, root) = register_of(registered, |_| true);
-    let n = registered.len();
-    let last = room.c(index(4));
-    let set = |kind| Event {
+    room
+}
+
+/// An event of the set that a register is about.
+pub fn set(kind: &str) -> Event<'_> {
+    Event {
         subject: ("set", "set"),
         ..event(kind, "")
-    };
+    }
+}
+
+/// The register of these items, of which the last came in as entry `last`.
+pub fn append_register(room: &mut Room, registered: &[(&str, &str)], last: LeafIndex) {
+    let (_, root) = register_of(registered, |_| true);
+    let n = registered.len();
+    let last = room.c(last);
     room.append(&Event {
         detail: vec![(
             slot::DETAIL,
@@ -281,8 +299,6 @@ pub fn register_room(registered: &[(&str, &str)]) -> Room {
         )],
         ..set(kind::REGISTER)
     });
-    room.append(&set(kind::BUNDLE));
-    room
 }
 
 /// The recipient's view of the register: served leaves are open.
@@ -291,8 +307,19 @@ pub fn register(room: &Room) -> Draft {
 }
 
 pub fn register_with(room: &Room, items: &[(&str, &str)], open: impl Fn(&str) -> bool) -> Draft {
-    let mut draft = Draft::new(("set", "set"), CASE_SCOPE, 8);
-    draft.checkpoints(room, &[5, 8]);
+    register_at(room, 6, items, open)
+}
+
+/// A register that is entry `at`, the last but one; what stands between it and entry 5 is
+/// shown too.
+pub fn register_at(
+    room: &Room,
+    at: u64,
+    items: &[(&str, &str)],
+    open: impl Fn(&str) -> bool,
+) -> Draft {
+    let mut draft = Draft::new(("set", "set"), CASE_SCOPE, room.size());
+    draft.checkpoints(room, &[5, room.size()]);
     draft.control(room, index(0));
     let walk = |slot| matches!(slot, 0 | 1 | slot::SCOPE | slot::ITEM_NTH | slot::ITEM_PREV);
     for (at, (_, state)) in (1..).zip(REGISTERED) {
@@ -303,11 +330,33 @@ pub fn register_with(room: &Room, items: &[(&str, &str)], open: impl Fn(&str) ->
     }
     let expunge = |slot| required(slot) || slot == slot::DETAIL;
     draft.entry(room, index(5), expunge);
-    draft.entry(room, index(6), shown);
-    draft.entry(room, index(7), shown);
+    for more in 6..=at + 1 {
+        draft.entry(room, index(more), shown);
+    }
     let (leaves, _) = register_of(items, open);
-    draft.put_json(&Place::Register, &json!({"entry": 6, "leaves": leaves}));
+    draft.put_json(&Place::Register, &json!({"entry": at, "leaves": leaves}));
     draft
+}
+
+/// An item that left the scope, came back as entry 6, and is counted once.
+pub fn came_back_room(item: &str) -> Room {
+    let mut room = items_room(3);
+    let detail = added(item, item.as_bytes());
+    let back = Event {
+        detail,
+        ..event(kind::MOVE_IN, item)
+    };
+    room.append_with(&back, |values| {
+        values[slot::ITEM_NTH] = Value::Null;
+        values[slot::ITEM_PREV] = Value::Null;
+    });
+    append_register(&mut room, &REGISTERED, index(4));
+    room.append(&set(kind::BUNDLE));
+    room
+}
+
+pub fn came_back(room: &Room) -> Draft {
+    register_at(room, 7, &REGISTERED, |_| true)
 }
 
 /// Every valid bundle by name.
@@ -316,6 +365,7 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
     let words = redaction_room();
     let counted = register_room(&REGISTERED);
     let statement = room();
+    let back = came_back_room("one");
     vec![
         ("valid", whole(&statement).seal(&statement)),
         ("valid-excerpt", excerpt(&film, &bytes).seal(&film)),
@@ -324,6 +374,10 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         (
             "valid-register-for-the-court",
             register_with(&counted, &REGISTERED, |_| true).seal(&counted),
+        ),
+        (
+            "valid-register-with-item-that-came-back",
+            came_back(&back).seal(&back),
         ),
     ]
 }

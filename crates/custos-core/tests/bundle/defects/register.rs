@@ -1,12 +1,15 @@
 //! Defects of registers.
 
-use custos_core::{bundle::Place, event::slot};
+use custos_core::{
+    bundle::Place,
+    event::{kind, slot},
+};
 use serde_json::{Value, json};
 
 use super::{Case, case};
 use crate::{
     draft::Draft,
-    room::{Room, index},
+    room::{Event, Room, id, index},
     samples::{self, REGISTERED},
 };
 
@@ -21,6 +24,33 @@ fn registered(change: impl FnOnce(&Room, &mut Draft)) -> Vec<u8> {
 fn committed(items: &[(&str, &str)]) -> Vec<u8> {
     let room = samples::register_room(items);
     samples::register_with(&room, items, |state| state == "served").seal(&room)
+}
+
+/// Three of four items are registered, and the fourth one's entry is shown.
+fn one_too_few() -> (Room, Draft) {
+    let mut room = samples::items_room(3);
+    samples::append_register(&mut room, &REGISTERED[..3], index(3));
+    room.append(&samples::set(kind::BUNDLE));
+    let draft = samples::register_with(&room, &REGISTERED[..3], |state| state == "served");
+    (room, draft)
+}
+
+/// The set is exported in another scope than the one that is counted.
+fn other_scope() -> Vec<u8> {
+    let mut room = samples::items_room(3);
+    samples::append_register(&mut room, &REGISTERED, index(4));
+    room.append(&Event {
+        scope: "another scope",
+        ..samples::set(kind::BUNDLE)
+    });
+    let mut draft = samples::register(&room);
+    draft.scope = json!(id("another scope"));
+    draft.seal(&room)
+}
+
+fn walk_and_subject(slot: usize) -> bool {
+    let walk = matches!(slot, 0 | 1 | slot::SCOPE | slot::ITEM_NTH | slot::ITEM_PREV);
+    walk || slot == slot::SUBJECT
 }
 
 pub fn register() -> Vec<Case> {
@@ -118,6 +148,50 @@ pub fn register() -> Vec<Case> {
                 });
             }),
         ),
+        case("register-hides-a-later-item", "register", {
+            let (room, draft) = one_too_few();
+            draft.seal(&room)
+        }),
+        case("register-hides-a-later-item-s-number", "register", {
+            let (room, mut draft) = one_too_few();
+            draft.entry(&room, index(4), |slot| {
+                slot <= slot::KIND || slot == slot::SCOPE
+            });
+            draft.seal(&room)
+        }),
+        case("register-hides-a-later-item-s-scope", "register", {
+            let (room, mut draft) = one_too_few();
+            draft.entry(&room, index(4), |slot| slot < 2 || slot == slot::ITEM_PREV);
+            draft.seal(&room)
+        }),
+        case("register-with-item-back-that-never-came", "register", {
+            let room = samples::came_back_room("five");
+            let mut draft = samples::came_back(&room);
+            draft.entry(&room, index(3), walk_and_subject);
+            draft.seal(&room)
+        }),
+        case("register-of-other-scope", "register", other_scope()),
+        case(
+            "register-with-expunge-entry-left-out",
+            "register",
+            without(5),
+        ),
+        case("register-expunges-by-its-word-alone", "register", {
+            let room = samples::register_room(&REGISTERED);
+            let mut draft = samples::register_with(&room, &REGISTERED, |_| true);
+            draft.entry(&room, index(3), walk_and_subject);
+            draft.files.remove("entries/5.json");
+            draft.files.remove("proofs/5.tlog-proof");
+            draft.seal(&room)
+        }),
+        case("register-with-expunge-of-other-entry", "register", {
+            let mut room = samples::items_room(1);
+            samples::append_register(&mut room, &REGISTERED, index(4));
+            room.append(&samples::set(kind::BUNDLE));
+            let mut draft = samples::register_with(&room, &REGISTERED, |_| true);
+            draft.entry(&room, index(3), walk_and_subject);
+            draft.seal(&room)
+        }),
         case("register-without-expunge-entry", "register", {
             let room = samples::register_room(&REGISTERED);
             let mut draft = samples::register_with(&room, &REGISTERED, |_| true);
