@@ -14,6 +14,7 @@ const MIB = Number(process.env.CUSTOS_LARGE_MIB ?? 4096);
 const WAIT_MS = 1_800_000;
 const folder = mkdtempSync(join(tmpdir(), 'custos-large-'));
 const file = join(folder, 'recording.bin');
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** Writes random bytes; their fingerprint. */
 function make() {
@@ -113,6 +114,5 @@ try {
     await browser.close();
     await room.stop();
   }
-  rmSync(folder, { recursive: true, force: true });
 }
 process.exit(closing());
