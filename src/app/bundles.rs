@@ -46,6 +46,9 @@ use crate::{
     },
 };
 
+/// What whoever finds too many bundles on their way is told to wait.
+const RETRY_SECONDS: u64 = 30;
+
 /// What a bundle shall hold besides the history.
 #[derive(Debug, Clone)]
 pub enum Wish {
@@ -63,7 +66,8 @@ pub enum Wish {
 /// Makes a bundle of an item's custody, ready to be sent.
 ///
 /// # Errors
-/// Refused, which is told as not found where the person may not know of the item.
+/// Refused, which is told as not found where the person may not know of the item;
+/// [`Error::TooMany`] while as many are sent as the room can send.
 pub async fn bundle(
     room: &Room,
     who: &SignedIn,
@@ -83,6 +87,11 @@ pub async fn bundle(
     let stands: Stands = Arc::new(move |connection| {
         still_permitted(connection, &core, room_id, (&who, item, content))
     });
+    // Before the entry: who finds no place has taken nothing.
+    let place = room.sending.clone().try_acquire_owned();
+    let place = place.map_err(|_| Error::TooMany {
+        seconds: RETRY_SECONDS,
+    })?;
     let command = Make { who, item, purpose };
     let made = room.writer.submit(command).await?.output;
     let newest = made.entries.last().ok_or(Error::NotFound)?.index;
@@ -92,7 +101,7 @@ pub async fn bundle(
     if !room.read(move |connection| first(connection)).await? {
         return Err(Error::NotFound);
     }
-    send::prepare(room, made, size, stands).await
+    send::prepare(room, made, size, (stands, place)).await
 }
 
 /// Whether whoever asked for a bundle would still be given it.

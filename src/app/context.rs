@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use custos_core::checkpoint::{NoteSigner, VerifierKey};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
     error::Error, publisher::Publisher, sessions::Entrance, views::Deliveries, writer::Writer,
@@ -55,10 +55,14 @@ pub struct Room {
     pub entrance: Arc<Entrance>,
     /// Publishes what was committed.
     pub publisher: Arc<Publisher>,
+    /// Places for bundles that are being written: each holds a thread while it is sent.
+    pub sending: Arc<Semaphore>,
     /// Told when the process must stop; the job that publishes listens.
     pub fatal: Arc<Notify>,
 }
 
+/// Bundles that are sent at a time.
+pub(super) const BUNDLES_AT_ONCE: usize = 32;
 /// How long somebody waits for a checkpoint; usually it comes within a second.
 const PUBLICATION_WAIT: Duration = Duration::from_secs(30);
 

@@ -3,10 +3,11 @@
 use std::{path::PathBuf, sync::Arc};
 
 use custos_core::checkpoint::NoteSigner;
+use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use super::{
-    context::{Core, Room},
+    context::{BUNDLES_AT_ONCE, Core, Room},
     found::bundle_name,
     publisher::{Mismatch, Publisher, recover},
     sessions::Entrance,
@@ -114,6 +115,7 @@ pub async fn open(places: &Places, store: Store, ambient: Ambient) -> Result<Roo
         bundle_signer: Arc::new(bundle_signer),
         published,
         deliveries: Arc::default(),
+        sending: Arc::new(Semaphore::new(BUNDLES_AT_ONCE)),
         fatal: Arc::default(),
         entrance,
         publisher: Arc::new(publisher),

@@ -1,11 +1,17 @@
 //! Sending a bundle: written front to back while it is read, the item decrypted on the way.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use custos_core::{bundle::Place, hash::Hash, keys::DataKey, object::StoredObject};
 use futures::stream::{self, BoxStream, StreamExt};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, mpsc},
+};
 
 use super::{
     Made,
@@ -26,6 +32,8 @@ use crate::{
 const PIECE_BYTES: usize = 256 << 10;
 /// Pieces that wait to be sent.
 const PIECES_WAITING: usize = 8;
+/// How long one may wait before the bundle is given up: it holds a thread meanwhile.
+const STALL: Duration = Duration::from_secs(120);
 
 /// A bundle, ready to be sent.
 pub struct BundleStream {
@@ -37,12 +45,13 @@ pub struct BundleStream {
     pub bytes: BoxStream<'static, io::Result<Bytes>>,
 }
 
-/// Makes all parts and begins to write. What `stands` says is asked again while it is sent.
+/// Makes all parts and begins to write. What `stands` says is asked again while it is sent; the
+/// place is held until then.
 pub(super) async fn prepare(
     room: &Room,
     made: Made,
     size: u64,
-    stands: Stands,
+    (stands, place): (Stands, OwnedSemaphorePermit),
 ) -> Result<BundleStream, Error> {
     let published = Published::of_size(room, size).await?;
     let first = match adding(&made) {
@@ -59,7 +68,10 @@ pub(super) async fn prepare(
     let (length, fingerprint) = (assembled.plan.length(), assembled.plan.fingerprint());
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);
     let handle = Handle::current();
-    tokio::task::spawn_blocking(move || write(&assembled, reader, &handle, &sender));
+    tokio::task::spawn_blocking(move || {
+        write(&assembled, reader, &handle, &sender);
+        drop(place);
+    });
     let state = (receiver, Recheck::new(room.clone(), stands));
     let bytes = stream::unfold(state, |(mut receiver, mut recheck)| async move {
         let mut piece = receiver.recv().await?;
@@ -119,6 +131,7 @@ fn write(
     let mut reader = reader;
     let out = Pieces {
         sender,
+        handle,
         waiting: Vec::with_capacity(PIECE_BYTES),
     };
     let written = assembled.plan.write_to(out, |name| {
@@ -144,14 +157,16 @@ fn write(
     };
     if let Err(error) = end {
         tracing::warn!(%error, "a bundle was cut");
-        // The receiver may be gone, which is why it was cut.
-        drop(sender.blocking_send(Err(error)));
+        // The receiver may be gone or stand still, which is why it was cut; then the bytes end
+        // before the length that was said, which breaks the connection too.
+        drop(sender.try_send(Err(error)));
     }
 }
 
 /// A writer that hands pieces to the sender.
 struct Pieces<'a> {
     sender: &'a mpsc::Sender<io::Result<Bytes>>,
+    handle: &'a Handle,
     waiting: Vec<u8>,
 }
 
@@ -169,8 +184,9 @@ impl Write for Pieces<'_> {
             return Ok(());
         }
         let full = std::mem::replace(&mut self.waiting, Vec::with_capacity(PIECE_BYTES));
-        self.sender
-            .blocking_send(Ok(full.into()))
+        let sent = self.sender.send_timeout(Ok(full.into()), STALL);
+        self.handle
+            .block_on(sent)
             .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody takes the bundle"))
     }
 }

@@ -1,12 +1,14 @@
 //! A deposit by a form: the fields first, then the file, straight from the connection into the
 //! store. Nothing is kept in a file on the way, nor more than a piece in memory.
 
-use std::{io, pin::Pin};
+mod gate;
+
+use std::{collections::BTreeSet, io, pin::Pin};
 
 use bytes::Bytes;
 use custos_core::ids::CaseId;
 use futures::{Stream, stream};
-use multer::{Field, Multipart};
+use multer::Field;
 use rocket::{
     Data,
     data::ByteUnit,
@@ -16,11 +18,12 @@ use rocket::{
 };
 use tokio_util::io::{ReaderStream, StreamReader};
 
+use self::gate::Form;
 use super::guards::{CSRF_FIELD, Seat, own_page};
 use crate::{
     app::{
         self, Room,
-        uploads::{self, DeclaredHash, Deposited, FileName, MAX_ITEM_BYTES, NewItem},
+        uploads::{self, DeclaredHash, Deposited, FileName, HexName, MAX_ITEM_BYTES, NewItem},
     },
     http::{
         errors::Failure,
@@ -31,6 +34,8 @@ use crate::{
 
 /// Bytes that are read from the connection at once.
 const READ_BYTES: usize = 64 << 10;
+/// Bytes of a form without its file: fields, their heads, what stands before the first.
+const MAX_FORM_BYTES: u64 = 2 * MAX_METADATA_BYTES;
 /// The field with the file; all others come before it.
 const FILE_FIELD: &str = "file";
 
@@ -71,44 +76,79 @@ pub async fn deposit(
     parts: Parts,
     data: Data<'_>,
 ) -> Result<Deposited, Failure> {
-    let limit = MAX_ITEM_BYTES + 2 * MAX_METADATA_BYTES;
+    let limit = MAX_ITEM_BYTES + MAX_FORM_BYTES;
     let stream = ReaderStream::with_capacity(data.open(ByteUnit::from(limit)), READ_BYTES);
-    let mut parts = Multipart::new(stream, parts.boundary);
+    let mut form = Form::new(stream, parts.boundary, MAX_FORM_BYTES);
     let mut fields = Fields::default();
-    while let Some(field) = parts.next_field().await.map_err(cut)? {
+    while let Some(field) = form
+        .next_field()
+        .await
+        .map_err(|error| cut(&form, &error))?
+    {
         if field.name() != Some(FILE_FIELD) {
-            fields.take(field).await?;
+            fields.take(&mut form, field).await?;
             continue;
         }
         seat.confirm(fields.csrf.as_deref())?;
-        let name = field.file_name().unwrap_or_default();
-        if name.is_empty() {
-            return Err(app::Error::invalid("no file was chosen").into());
-        }
-        let item = fields.item(name)?;
+        let item = fields.item(file_name(&field)?)?;
         let upload = uploads::announce(room, seat.who(), case, item).await?;
-        let bytes = StreamReader::new(last(parts, field));
+        let bytes = StreamReader::new(last(form, field));
         return Ok(uploads::receive(room, seat.who(), upload, bytes, None).await?);
     }
     seat.confirm(fields.csrf.as_deref())?;
     Err(app::Error::invalid("no file was chosen").into())
 }
 
+/// The file's name, as it was sent; one that is not UTF-8 by its bytes.
+fn file_name(field: &Field<'_>) -> Result<FileName, Failure> {
+    let unnamed = || Failure::from(app::Error::invalid("no file was chosen"));
+    if let Some(name) = field.file_name() {
+        return match name {
+            "" => Err(unnamed()),
+            name => Ok(FileName::Text(name.into())),
+        };
+    }
+    let head = field.headers().get("content-disposition");
+    let head = head.ok_or_else(unnamed)?.as_bytes();
+    let Some(at) = memmem(head, b"filename") else {
+        return Err(unnamed());
+    };
+    // A browser quotes the name, and writes a quote within it as %22.
+    let quoted = head[at..].strip_prefix(b"filename=\"");
+    let name = quoted.and_then(|rest| Some(&rest[..rest.iter().rposition(|byte| *byte == b'"')?]));
+    let name = name.ok_or_else(|| {
+        Failure::Malformed("the file's name can't be read; give the file another one".into())
+    })?;
+    Ok(match std::str::from_utf8(name) {
+        Ok(name) => FileName::Text(name.into()),
+        Err(_) => FileName::Bytes(HexName {
+            hex: hex::encode(name),
+        }),
+    })
+}
+
+fn memmem(bytes: &[u8], sought: &[u8]) -> Option<usize> {
+    bytes
+        .windows(sought.len())
+        .position(|window| window == sought)
+}
+
 /// The bytes of the last field. They end well only where the form does: a cut, or anything
 /// behind the file, is an error of the stream.
 fn last<'r>(
-    parts: Multipart<'r>,
+    form: Form<'r>,
     field: Field<'r>,
 ) -> Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send + 'r>> {
-    let pieces = stream::try_unfold((parts, Some(field)), async |(mut parts, field)| {
+    let pieces = stream::try_unfold((form, Some(field)), async |(mut form, field)| {
         let Some(mut field) = field else {
             return Ok(None);
         };
-        if let Some(piece) = field.chunk().await.map_err(io::Error::other)? {
-            return Ok(Some((piece, (parts, Some(field)))));
+        let piece = form.file_chunk(&mut field).await;
+        if let Some(piece) = piece.map_err(io::Error::other)? {
+            return Ok(Some((piece, (form, Some(field)))));
         }
         drop(field);
-        match parts.next_field().await {
+        match form.next_field().await {
             Ok(None) => Ok(None),
             Ok(Some(_)) => Err(io::Error::other("a field stands behind the file")),
             Err(error) => Err(io::Error::other(error)),
@@ -117,10 +157,21 @@ fn last<'r>(
     Box::pin(pieces)
 }
 
-fn cut(error: multer::Error) -> Failure {
-    // The error's own text is for programmers.
-    drop(error);
-    Failure::Malformed("the form was cut, or is not of its form".into())
+/// Why a form can't be read. The error's own text is for programmers.
+fn cut(form: &Form<'_>, error: &multer::Error) -> Failure {
+    if form.is_too_long() {
+        return Failure::Malformed(format!(
+            "the form without its file is longer than {MAX_FORM_BYTES} bytes"
+        ));
+    }
+    Failure::Malformed(match error {
+        multer::Error::ReadHeaderFailed(_) => {
+            "the head of a field can't be read; if the file's name has a control character in \
+             it, give the file another one"
+                .into()
+        }
+        _ => "the form was cut, or is not of its form".into(),
+    })
 }
 
 /// The fields before the file.
@@ -131,14 +182,27 @@ struct Fields {
     captured_at: String,
     offset: String,
     sha256: String,
+    /// Names of all fields so far.
+    seen: BTreeSet<String>,
     /// Bytes of all fields so far.
     bytes: u64,
 }
 
 impl Fields {
-    async fn take(&mut self, mut field: Field<'_>) -> Result<(), Failure> {
+    async fn take<'r>(&mut self, form: &mut Form<'r>, mut field: Field<'r>) -> Result<(), Failure> {
+        let name = field.name().unwrap_or_default().to_owned();
+        // Two readers of a form might take one of them each.
+        if !self.seen.insert(name.clone()) {
+            return Err(Failure::Malformed(format!(
+                "the field `{name}` stands twice"
+            )));
+        }
         let mut bytes = Vec::new();
-        while let Some(piece) = field.chunk().await.map_err(cut)? {
+        while let Some(piece) = form
+            .chunk(&mut field)
+            .await
+            .map_err(|error| cut(form, &error))?
+        {
             self.bytes += piece.len() as u64;
             if self.bytes > MAX_METADATA_BYTES {
                 return Err(Failure::TooLarge {
@@ -147,10 +211,9 @@ impl Fields {
             }
             bytes.extend_from_slice(&piece);
         }
-        let name = field.name().unwrap_or_default();
         let text = String::from_utf8(bytes)
             .map_err(|_| Failure::Malformed(format!("the field `{name}` is not UTF-8")))?;
-        let place = match name {
+        let place = match name.as_str() {
             CSRF_FIELD => {
                 self.csrf = Some(text);
                 return Ok(());
@@ -173,9 +236,9 @@ impl Fields {
     }
 
     /// What is told of the item, as the application takes it.
-    fn item(&mut self, file_name: &str) -> Result<NewItem, Failure> {
+    fn item(&mut self, file_name: FileName) -> Result<NewItem, Failure> {
         let mut item = std::mem::take(&mut self.item);
-        item.file_name = Some(FileName::Text(file_name.into()));
+        item.file_name = Some(file_name);
         if !self.captured_at.trim().is_empty() {
             let odd = |what: &str| Failure::from(app::Error::invalid(what));
             let minutes = parse_offset(self.offset.trim())
