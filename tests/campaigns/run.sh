@@ -16,3 +16,9 @@ esac
 [ -n "${CUSTOS_BIN-}" ] && [ -n "${CUSTOS_VERIFY_BIN-}" ] ||
   cargo build --quiet --locked -p custos -p custos-verify --bins
 python3 tests/campaigns/kill.py --cycles "$cycles"
+if [ "${1-}" = --long ]; then
+  cargo build --quiet --release --locked -p custos -p custos-verify --bins
+  : "${CUSTOS_PYTHON:=$PWD/target/venv/bin/python}"
+  CUSTOS_PYTHON=$CUSTOS_PYTHON CUSTOS_BIN=target/release/custos \
+    CUSTOS_VERIFY_BIN=target/release/custos-verify python3 tests/campaigns/large.py
+fi

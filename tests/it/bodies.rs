@@ -1,5 +1,7 @@
 //! Bytes in: whole, cut, without a length, by a form.
 
+mod forms;
+
 use reqwest::Method;
 use serde_json::json;
 
