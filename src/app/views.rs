@@ -30,6 +30,7 @@ use super::{
     error::Error,
     evidence::of_item,
     rechecking::{Recheck, Stands},
+    sessions::holder_account,
     text,
     writer::{Command, Stop},
 };
@@ -51,6 +52,8 @@ use deliveries::{Running, summary};
 
 /// How long a view lasts, in microseconds: 30 minutes.
 const VIEW_MICROS: i64 = 30 * 60 * 1_000_000;
+/// Open views that are looked at to see whether their session has ended.
+const MAX_OPEN_LOOKED_AT: i64 = 10_000;
 /// A view that was opened.
 #[derive(Debug, Clone, Serialize)]
 pub struct OpenedView {
@@ -290,6 +293,31 @@ pub async fn close_ended(room: &Room, limit: i64) -> Result<usize, Error> {
     close(room, rows, "expired").await
 }
 
+/// Closes the views of sessions and tokens that have ended; nothing is given out through them
+/// since, and now their entries say so. Returns how many.
+///
+/// # Errors
+/// The register can't be read or written.
+pub async fn close_abandoned(room: &Room) -> Result<usize, Error> {
+    let (core, room_id) = (room.core.clone(), room.id);
+    let rows = room
+        .read(move |connection| {
+            let open = views::all_open(connection, &core.keys.session, MAX_OPEN_LOOKED_AT)?;
+            let mut abandoned = Vec::new();
+            for row in open {
+                if holder_account(connection, &core, room_id, row.holder_id)?.is_none() {
+                    abandoned.push(row);
+                }
+            }
+            Ok(abandoned)
+        })
+        .await?;
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    close(room, rows, "signed_out").await
+}
+
 /// Closes views; returns how many were looked at.
 async fn close(room: &Room, rows: Vec<ViewRow>, how: &'static str) -> Result<usize, Error> {
     let views: Vec<ViewId> = rows.iter().map(|row| row.id).collect();
@@ -375,7 +403,7 @@ impl Command for Open {
 /// Closes views and enters what each delivered.
 struct Close {
     rows: Vec<ViewRow>,
-    /// `closed`, `expired`.
+    /// `closed`, `expired`, `signed_out`.
     how: &'static str,
     deliveries: Arc<Deliveries>,
 }

@@ -137,15 +137,37 @@ pub fn ended(
         .limit(limit)
         .select(Raw::as_select())
         .load(connection)?;
-    // One bad row must not keep the others open.
+    Ok(sound(key, &raw))
+}
+
+/// Views that are open, oldest first; at most `limit`.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn all_open(
+    connection: &mut Connection,
+    key: &SessionKey,
+    limit: i64,
+) -> Result<Vec<ViewRow>, DbError> {
+    let raw: Vec<Raw> = views::table
+        .filter(views::closed_at.is_null())
+        .order(views::expires_at)
+        .limit(limit)
+        .select(Raw::as_select())
+        .load(connection)?;
+    Ok(sound(key, &raw))
+}
+
+/// One bad row must not keep the others open.
+fn sound(key: &SessionKey, raw: &[Raw]) -> Vec<ViewRow> {
     let sound = raw.iter().filter_map(|raw| match checked(key, raw) {
         Ok(row) => Some(row),
         Err(error) => {
-            tracing::error!(alarm = "damaged_row", %error, "an ended view can't be closed");
+            tracing::error!(alarm = "damaged_row", %error, "a view can't be closed");
             None
         }
     });
-    Ok(sound.collect())
+    sound.collect()
 }
 
 /// Whether a view was not closed yet.
@@ -159,23 +181,6 @@ pub fn is_open(connection: &mut Connection, view: ViewId) -> Result<bool, DbErro
         .first(connection)
         .optional()?;
     Ok(found == Some(None))
-}
-
-/// Views of a session or token that are still open, for when it ends.
-///
-/// # Errors
-/// [`DbError::Damaged`].
-pub fn of_holder(
-    connection: &mut Connection,
-    key: &SessionKey,
-    holder: Id,
-) -> Result<Vec<ViewRow>, DbError> {
-    let raw: Vec<Raw> = views::table
-        .filter(views::closed_at.is_null())
-        .filter(views::holder_id.eq(holder.as_bytes().to_vec()))
-        .select(Raw::as_select())
-        .load(connection)?;
-    raw.iter().map(|raw| checked(key, raw)).collect()
 }
 
 /// Closes a view.

@@ -1,4 +1,5 @@
-//! Closes views whose time is over, so that each leaves its closing entry.
+//! Closes views whose time is over or whose session has ended, so that each leaves its closing
+//! entry.
 
 use std::time::Duration;
 
@@ -14,13 +15,18 @@ const MAX_AT_ONCE: i64 = 256;
 /// Runs for ever.
 pub async fn run(room: &Room) {
     loop {
-        match views::close_ended(room, MAX_AT_ONCE).await {
-            Ok(closed) if closed as i64 == MAX_AT_ONCE => {}
-            Ok(_) => tokio::time::sleep(EVERY).await,
-            Err(error) => {
+        let ended = views::close_ended(room, MAX_AT_ONCE).await;
+        if ended
+            .as_ref()
+            .is_ok_and(|closed| *closed as i64 == MAX_AT_ONCE)
+        {
+            continue;
+        }
+        for closed in [ended, views::close_abandoned(room).await] {
+            if let Err(error) = closed {
                 warn!(error = %error, cause = ?error, "could not close ended views yet");
-                tokio::time::sleep(EVERY).await;
             }
         }
+        tokio::time::sleep(EVERY).await;
     }
 }

@@ -212,6 +212,25 @@ async fn a_view_is_its_holders_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_view_ends_with_its_session_and_leaves_its_closing_entry() {
+    let bench = Bench::new(TEXT).await;
+    let address = bench.app.view(&bench.officer, &bench.item, "view").await;
+    assert_eq!(bench.get(&address, None).await.status(), 200);
+    let none = custos::app::views::close_abandoned(&bench.app.room).await;
+    assert_eq!(none.expect("looked"), 0, "the session still holds");
+    let start = bench.app.size().await;
+    let answer = bench.app.post(&bench.officer, "/sign-out", &[]).await;
+    assert_eq!(answer.status(), 303);
+    assert_eq!(bench.get(&address, None).await.status(), 404);
+    let closed = custos::app::views::close_abandoned(&bench.app.room).await;
+    assert_eq!(closed.expect("closed"), 1);
+    assert_eq!(
+        bench.app.kinds_since(start).await,
+        ["sign_out", "view_close"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn damage_in_the_middle_breaks_the_connection() {
     let bytes = vec![b'a'; 20 << 20];
     let bench = Bench::new(&bytes).await;
