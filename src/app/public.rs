@@ -1,10 +1,13 @@
 //! What anyone may read: the published custody log, and nothing beyond its newest checkpoint.
 
 use bytes::Bytes;
-use custos_core::tile::{FULL_WIDTH, Level, TilePath};
+use custos_core::{
+    checkpoint::{Checkpoint, SignedCheckpoint},
+    tile::{FULL_WIDTH, Level, TilePath},
+};
 
 use super::{context::Room, error::Error};
-use crate::store::StoreError;
+use crate::{db::DbError, store::StoreError};
 
 /// Where the newest checkpoint is published.
 const CHECKPOINT: &str = "checkpoint";
@@ -12,9 +15,18 @@ const CHECKPOINT: &str = "checkpoint";
 /// The newest published checkpoint, a signed note.
 ///
 /// # Errors
-/// [`Error::NotFound`] before the first one; the store does not answer.
+/// [`Error::NotFound`] before the first one; the store does not answer, or holds something else.
 pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
-    get(room, CHECKPOINT).await
+    let note = get(room, CHECKPOINT).await?;
+    let size = SignedCheckpoint::parse(&note)
+        .and_then(|signed| signed.verify(&room.log_key).map(Checkpoint::size))
+        .map_err(|_| {
+            DbError::damaged("public files", CHECKPOINT, "it is not signed by the room")
+        })?;
+    // Its file is replaced a moment before what it covers is given out; whoever reads it in that
+    // moment waits for the end of it.
+    room.covered(size.saturating_sub(1)).await?;
+    Ok(note)
 }
 
 /// A published tile or entry bundle.

@@ -15,10 +15,13 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 /// Directories known to be durable that are remembered; beyond it all are synced again.
 const MAX_REMEMBERED_DIRECTORIES: usize = 65_536;
+/// By how much the time of a file that was just written may stand behind the clock.
+const CLOCK_LAG: Duration = Duration::from_secs(1);
 /// Directories below the root in which a staged file can lie.
 const MAX_DEPTH: usize = 16;
 
@@ -26,6 +29,8 @@ const MAX_DEPTH: usize = 16;
 #[derive(Debug)]
 pub(super) struct Disk {
     root: PathBuf,
+    /// What was staged before belongs to a process that is gone.
+    opened: SystemTime,
     /// Directories whose own entry this process has synced.
     durable: Mutex<HashSet<PathBuf>>,
 }
@@ -49,6 +54,7 @@ impl Disk {
         }
         Ok(Self {
             root,
+            opened: SystemTime::now(),
             durable: Mutex::default(),
         })
     }
@@ -87,7 +93,9 @@ impl Disk {
         full.parent().map_or(Ok(()), sync_directory)
     }
 
-    /// Removes what [`is_staged`] names below the root, durably; gives the number of files.
+    /// Removes what [`is_staged`] names below the root and was staged before this store was
+    /// opened, durably; gives the number of files. What this process stages meanwhile, a deposit
+    /// or a tile, stays: without it its rename would fail.
     pub(super) fn sweep(&self) -> io::Result<u64> {
         let mut removed = 0;
         let mut open = vec![(self.root.clone(), 0)];
@@ -99,7 +107,10 @@ impl Disk {
                 let kind = entry.file_type()?;
                 if kind.is_dir() && depth < MAX_DEPTH {
                     open.push((entry.path(), depth + 1));
-                } else if kind.is_file() && is_staged(&entry.file_name().to_string_lossy()) {
+                } else if kind.is_file()
+                    && is_staged(&entry.file_name().to_string_lossy())
+                    && self.is_left_over(&entry)?
+                {
                     fs::remove_file(entry.path())?;
                     removed += 1;
                 }
@@ -109,6 +120,15 @@ impl Disk {
             }
         }
         Ok(removed)
+    }
+
+    /// Whether nobody here wrote to the file; also not, when it is gone meanwhile.
+    fn is_left_over(&self, file: &fs::DirEntry) -> io::Result<bool> {
+        match file.metadata().and_then(|found| found.modified()) {
+            Ok(modified) => Ok(modified + CLOCK_LAG < self.opened),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes durable what a staged file has so far, so that less is left for its end.

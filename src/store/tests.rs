@@ -149,17 +149,25 @@ async fn what_a_killed_process_left_is_swept_and_nothing_else() {
     store.put_public(tile, part(2, 32)).await.expect("put");
     let before = files(folder.path());
 
-    let staged = folder.path().join(format!("{}#1", object_path(OBJECT)));
-    fs::write(staged, b"half an object").expect("written");
-    let staged = folder.path().join("log/tile/0/x001/234.p/5#12");
-    fs::write(staged, b"half a tile").expect("written");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    for left in [
+        format!("{}#1", object_path(OBJECT)),
+        "log/tile/0/x001/234.p/5#12".into(),
+    ] {
+        let staged = fs::File::create_new(folder.path().join(left)).expect("made");
+        staged.set_modified(old).expect("aged");
+    }
     assert_eq!(files(folder.path()).len(), before.len() + 2);
 
     let store = Store::local(folder.path()).expect("it opens again");
+    // What this process stages while it sweeps is somebody's deposit or tile.
+    let own = folder.path().join("log/tile/0/x001/234.p/5#13");
+    fs::write(&own, b"half a tile").expect("written");
     let listed: Vec<Listed> = store.list_objects().try_collect().await.expect("a list");
     assert_eq!(listed.len(), 1);
     assert_eq!(store.sweep_staging().await.expect("it is swept"), 2);
     assert_eq!(store.sweep_staging().await.expect("nothing is left"), 0);
+    fs::remove_file(own).expect("it was left");
     assert_eq!(files(folder.path()), before);
 }
 
