@@ -34,6 +34,10 @@ pub struct Http {
     pub origin: String,
     /// The second origin, from which alone deposited content comes.
     pub content_origin: String,
+    /// The header in which a proxy in front of the room names its own peer, like `X-Real-IP`.
+    /// Without it no header is believed, and attempts are limited by the proxy's address: one
+    /// limit for everybody. Name it only if the proxy always sets it and nobody gets past it.
+    pub proxy_header: Option<String>,
 }
 
 /// The program's own log.
@@ -74,6 +78,7 @@ impl Default for Http {
             port: 8000,
             origin: "http://localhost:8000".into(),
             content_origin: "http://content.localhost:8000".into(),
+            proxy_header: None,
         }
     }
 }

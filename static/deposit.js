@@ -69,7 +69,7 @@
       }
     });
     request.addEventListener("error", function () {
-      ended("The connection was lost. Nothing was kept; send it again.");
+      ended("The connection was lost, and the answer with it. Look at the case before you send it again.");
     });
     request.open("POST", form.action);
     request.setRequestHeader("Accept", "application/problem+json");

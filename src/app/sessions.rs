@@ -72,7 +72,7 @@ pub struct Entrance {
     /// What they must know.
     pub passwords: Passwords,
     /// Failures under login names that nobody has; counted, not entered.
-    unknown: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Entrance {
@@ -81,17 +81,17 @@ impl Entrance {
         Self {
             attempts: Attempts::default(),
             passwords: Passwords::new(ambient),
-            unknown: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         }
     }
 
-    /// Failures since the start under names and links that are unknown.
-    pub fn unknown_failures(&self) -> u64 {
-        self.unknown.load(Ordering::Relaxed)
+    /// Attempts since the start by which nobody showed who they are.
+    pub fn refused_attempts(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
-    fn count_unknown(&self) {
-        self.unknown.fetch_add(1, Ordering::Relaxed);
+    fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 }
 

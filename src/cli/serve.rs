@@ -39,7 +39,7 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
         address: config.http.address,
         port: config.http.port,
         origins: Origins::new(&config.http.origin, &config.http.content_origin)?,
-        proxy_header: None,
+        proxy_header: config.http.proxy_header.clone(),
     };
     let rocket = http::rocket(room.clone(), &edge)
         .ignite()

@@ -134,7 +134,7 @@ async fn looked_up(room: &Room, link: Hash) -> Result<Purpose, Error> {
         })
         .await?;
     found.ok_or_else(|| {
-        room.entrance.count_unknown();
+        room.entrance.count_refused();
         dead()
     })
 }

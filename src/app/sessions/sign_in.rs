@@ -26,8 +26,9 @@ use crate::{
     policy::facts::Means,
 };
 
-/// No failure is answered sooner.
-pub const FAILURE_FLOOR: Duration = Duration::from_millis(250);
+/// Failures are answered at multiples of this, so that what an attempt had to wait for does not
+/// show.
+pub const FAILURE_STEP: Duration = Duration::from_millis(250);
 
 /// Signs in with a login name and a password.
 ///
@@ -48,7 +49,11 @@ pub async fn sign_in(
     match &outcome {
         Ok(_) => attempts.succeeded(&attempt),
         // It stays counted.
-        Err(Error::SignedOut) => sleep_until(started + FAILURE_FLOOR).await,
+        Err(Error::SignedOut) => {
+            let steps = started.elapsed().as_millis() / FAILURE_STEP.as_millis() + 1;
+            let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+            sleep_until(started + FAILURE_STEP.saturating_mul(steps)).await;
+        }
         Err(_) => attempts.take_back(&attempt),
     }
     outcome
@@ -71,14 +76,16 @@ async fn attempted(room: &Room, index: [u8; 32], password: Password) -> Result<N
     let credential = credential.flatten();
     let phc = credential.as_ref().map(|row| row.details.phc.clone());
     let right = room.entrance.passwords.verify(password, phc).await?;
-    let Some(account) = account else {
-        room.entrance.count_unknown();
+    // Nobody has shown who they are, so nothing is entered: anyone may read how the log grows,
+    // and would learn from it which names there are.
+    let (Some(account), Some(proved)) = (account, credential.filter(|_| right)) else {
+        room.entrance.count_refused();
         return Err(Error::SignedOut);
     };
     let secret = Secret::new(&room.core.ambient);
     let command = SignIn {
         account,
-        proved: credential.filter(|_| right).map(|row| (row.id, row.rev)),
+        proved: (proved.id, proved.rev),
         secret_hash: secret.hash(),
     };
     let session = room.writer.submit(command).await?.output;
@@ -87,8 +94,8 @@ async fn attempted(room: &Room, index: [u8; 32], password: Password) -> Result<N
 
 pub(super) struct SignIn {
     pub(super) account: AccountId,
-    /// The credential that was shown, as it stood then; none when it was not.
-    pub(super) proved: Option<(RowId, u64)>,
+    /// The credential that was shown, as it stood then.
+    pub(super) proved: (RowId, u64),
     pub(super) secret_hash: Hash,
 }
 
@@ -103,7 +110,7 @@ impl Command for SignIn {
         let stands = sessions::password(tx.connection, &core.keyring, room, self.account)?
             .filter(|row| row.status == "active")
             .map(|row| (row.id, row.rev));
-        let reason = if self.proved.is_none() || self.proved != stands {
+        let reason = if Some(self.proved) != stands {
             Some("password")
         } else if !active(&found) {
             Some("suspended")
@@ -135,7 +142,8 @@ impl Command for SignIn {
     }
 }
 
-/// The entry of an attempt that failed. Nobody acts in it: nobody has shown who they are.
+/// The entry of an attempt that failed although the password, or a session, was right before.
+/// Nobody acts in it: nobody was signed in by it.
 pub(in crate::app) fn failed(tx: &Tx<'_>, account: AccountId, reason: &str) -> Draft {
     Draft::of_room("sign_in_failed", tx.room())
         .detail(slot::DETAIL, json!({"account": account, "reason": reason}))

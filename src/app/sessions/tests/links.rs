@@ -111,7 +111,7 @@ async fn links_that_do_not_hold_answer_alike() {
     let texts: Vec<String> = answers.iter().map(ToString::to_string).collect();
     assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
     assert_eq!(world.size(), from);
-    assert_eq!(world.room.entrance.unknown_failures(), 8);
+    assert_eq!(world.room.entrance.refused_attempts(), 8);
 }
 
 #[tokio::test]
