@@ -428,20 +428,14 @@ fn enter_and_end(
     for account in accounts {
         let tokens =
             token_rows::list_managed(tx.connection, &core.keyring, room, permit, *account)?;
-        for mut token in tokens {
-            if token.status != "active" || token.expires_at <= now {
-                continue;
-            }
-            token.status = "ended".into();
-            token.rev += 1;
-            let binding = bound::bind(&token, &core.ambient);
-            draft = draft.writes(binding.slot.clone());
-            ended.push((token, binding));
-        }
+        ended.extend(token_rows::to_end(tokens, &core.ambient, now));
         end_sessions(tx, *account, None)?;
         sessions::withdraw_enrolments(tx.connection, &core.keys.session, *account, None, now)?;
     }
     let tokens: Vec<Id> = ended.iter().map(|(token, _)| token.id.id()).collect();
+    for (_, binding) in &ended {
+        draft = draft.writes(binding.slot.clone());
+    }
     if let Value::Object(detail) = &mut draft.detail[0] {
         detail.insert("tokens".into(), json!(tokens));
     }

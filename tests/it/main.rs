@@ -3,6 +3,7 @@
 mod bodies;
 mod client;
 mod coverage;
+mod hidden;
 mod origins;
 mod pages;
 mod ranges;

@@ -15,7 +15,11 @@ use crate::{
         sessions::{end_sessions, passwords::Password, redeem::next_password, sign_in},
         writer::{Command, Done, Stop},
     },
-    db::{bound, people::credentials, sessions},
+    db::{
+        bound,
+        people::{credentials, tokens},
+        sessions,
+    },
     policy::{
         action::ManageTokens,
         facts::{Means, Resource},
@@ -126,14 +130,26 @@ impl Command for Change {
         let (core, room) = (tx.core, tx.room());
         let kept = (self.who.means != Means::Token).then(|| self.who.holder.into());
         let ended = end_sessions(tx, account, kept)?;
+        // A token outlives its session, and may be somebody else's who knew the old password.
+        let held = tokens::list(tx.connection, &core.keyring, room, &permit)?;
+        let tokens = tokens::to_end(held, &core.ambient, tx.now());
+        let ids: Vec<_> = tokens.iter().map(|(token, _)| token.id).collect();
         let binding = bound::bind(&row, &core.ambient);
-        let draft = Draft::of_room("password_set", room)
+        let mut draft = Draft::of_room("password_set", room)
             .permitted(tx.acting(&asking, None), &permit)
             .detail(
                 slot::DETAIL,
-                json!({"account": account, "credential": row.id, "sessions": ended}),
+                json!({
+                    "account": account,
+                    "credential": row.id,
+                    "sessions": ended,
+                    "tokens": ids,
+                }),
             )
             .writes(binding.slot.clone());
+        for (_, binding) in &tokens {
+            draft = draft.writes(binding.slot.clone());
+        }
         let entered = tx.enter(draft)?;
         credentials::change(
             tx.connection,
@@ -143,6 +159,9 @@ impl Command for Change {
             &binding,
             entered.c.as_bytes(),
         )?;
+        for (token, binding) in &tokens {
+            tokens::revoke(tx.connection, &permit, token, binding, entered.c.as_bytes())?;
+        }
         Ok(())
     }
 }

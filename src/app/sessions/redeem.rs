@@ -21,7 +21,10 @@ use crate::{
     },
     db::{
         bound,
-        people::credentials::{self, CredentialDetails, CredentialRow, PASSWORD},
+        people::{
+            credentials::{self, CredentialDetails, CredentialRow, PASSWORD},
+            tokens,
+        },
         sessions::{self, EnrolmentRow},
     },
     policy::facts::Means,
@@ -202,7 +205,17 @@ fn set_password(
     let row = next_password(tx, link.account_id, phc)?;
     let (core, room) = (tx.core, tx.room());
     let binding = bound::bind(&row, &core.ambient);
-    let entered = tx.enter(draft.writes(binding.slot.clone()))?;
+    // Whoever knew the old password may have made tokens with it.
+    let held = tokens::list_enrolling(tx.connection, &core.keyring, room, link)?;
+    let tokens = tokens::to_end(held, &core.ambient, tx.now());
+    let mut draft = draft.writes(binding.slot.clone());
+    for (_, binding) in &tokens {
+        draft = draft.writes(binding.slot.clone());
+    }
+    let entered = tx.enter(draft)?;
+    for (token, binding) in &tokens {
+        tokens::end_enrolling(tx.connection, link, token, binding, entered.c.as_bytes())?;
+    }
     credentials::enrol(
         tx.connection,
         link,

@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{InRoom, one_changed};
 use crate::{
+    ambient::Ambient,
     db::{
         Connection, DbError,
         bound::{self, Binding, Bound},
         keys,
         rows::{id, rev, revision, time},
         schema::tokens,
+        sessions::EnrolmentRow,
         value::Place,
     },
     keyring::Keyring,
@@ -165,6 +167,49 @@ pub fn list_managed(
     account: AccountId,
 ) -> Result<Vec<TokenRow>, DbError> {
     of_account(connection, keyring, room, account)
+}
+
+/// The tokens of the account that sets a password with the link.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn list_enrolling(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    link: &EnrolmentRow,
+) -> Result<Vec<TokenRow>, DbError> {
+    of_account(connection, keyring, room, link.account_id)
+}
+
+/// Those of the rows that still hold, as they will be when they have ended.
+pub fn to_end(rows: Vec<TokenRow>, ambient: &Ambient, now: Timestamp) -> Vec<(TokenRow, Binding)> {
+    let holding = rows
+        .into_iter()
+        .filter(|row| row.status == "active" && now < row.expires_at);
+    holding
+        .map(|mut row| {
+            row.status = "ended".into();
+            row.rev += 1;
+            let binding = bound::bind(&row, ambient);
+            (row, binding)
+        })
+        .collect()
+}
+
+/// Ends a token of whoever sets a password with the link; the row is of the revision after the
+/// stored one.
+///
+/// # Errors
+/// [`DbError::Damaged`] when the stored row is not of the revision before.
+pub fn end_enrolling(
+    connection: &mut Connection,
+    _link: &EnrolmentRow,
+    row: &TokenRow,
+    binding: &Binding,
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    set_status(connection, row, binding, entry)
 }
 
 /// Ends a token of one's own; the row is of the revision after the stored one.

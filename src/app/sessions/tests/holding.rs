@@ -11,15 +11,19 @@ use crate::{
     app::{
         Error, SignedIn,
         people::{
-            Status, issue_token, list_people, list_tokens, revoke_token, set_person_status,
+            Status, issue_token, list_people, list_tokens, revoke_token, set_password,
+            set_person_status,
             tokens::{MAX_TOKEN, MAX_TOKENS},
         },
         sessions::redeem::Purpose,
-        tests::world::{PASSWORD, World, bound, detail, kind},
+        tests::world::{PASSWORD, PEER, World, bound, detail, kind},
     },
     db::sessions,
     policy::facts::Means,
 };
+
+/// Another password than everyone's.
+const NEW: &str = "several other words";
 
 fn signed_out<T>(outcome: &Result<T, Error>) -> bool {
     matches!(outcome, Err(Error::SignedOut))
@@ -253,6 +257,29 @@ async fn suspension_ends_tokens_for_good() {
         [("people".into(), 2), ("tokens".into(), 2)]
     );
     assert_eq!(bound(&entries[1]), [("people".into(), 3)]);
+    world.check_log().await;
+}
+
+#[tokio::test]
+async fn a_new_password_ends_the_tokens_that_the_old_one_made() {
+    let world = World::new().await;
+    let bea = world.enrolled("bea", &[]).await;
+    let (_, first) = read_token(&world, &bea).await;
+    let from = world.size();
+    set_password(&world.room, &bea, (PASSWORD.into(), NEW.into()), PEER)
+        .await
+        .expect("changed");
+    assert!(signed_out(&token(&world.room, &first.text()).await));
+    let entries = world.entries(from).await;
+    assert_eq!(
+        bound(&entries[0]),
+        [("credentials".into(), 2), ("tokens".into(), 2)]
+    );
+    // By a link that sets a password too, which nobody can use who only knows the old one.
+    let (_, second) = read_token(&world, &bea).await;
+    let link = world.link(bea.account, Purpose::Enrol).await;
+    world.redeem(&link, Some(PASSWORD)).await.expect("enrols");
+    assert!(signed_out(&token(&world.room, &second.text()).await));
     world.check_log().await;
 }
 
