@@ -64,6 +64,12 @@
       if (request.status === 201 && onward) {
         tell("Deposited.", false);
         window.location.assign(onward);
+      } else if (request.status === 200) {
+        // The item is hidden from here on; the answer itself says what it became.
+        const page = new DOMParser().parseFromString(request.responseText, "text/html");
+        document.title = page.title;
+        document.querySelector("main").replaceWith(page.querySelector("main"));
+        document.querySelector("main").focus();
       } else {
         ended(problem(request));
       }

@@ -75,6 +75,8 @@ pub struct Deposited {
     pub received_at: Timestamp,
     /// Hashes that do not fit; the item is quarantined if there are any.
     pub mismatches: Vec<Mismatch>,
+    /// Whether it was deposited restricted, so that its depositor sees it no more.
+    pub restricted: bool,
 }
 
 /// Keeps what is told of an item, and gives the id under which its bytes are sent.
@@ -313,6 +315,7 @@ impl Command for TakeIn {
             entered.c.as_bytes(),
         )?;
         let mut upload = self.row;
+        let restricted = upload.details.restricted;
         upload.item_id = Some(item.id);
         uploads::finish(tx.connection, &permit, &core.keys.session, &upload)?;
         Ok(Deposited {
@@ -324,6 +327,7 @@ impl Command for TakeIn {
             media_type: item.details.media_type,
             received_at: self.received_at,
             mismatches,
+            restricted,
         })
     }
 }

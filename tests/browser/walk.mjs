@@ -185,6 +185,24 @@ async function deposits(room, browser, page) {
     holds((await plain.textContent('main')).includes(sha256(other)), 'another fingerprint');
     await plain.context().close();
   });
+  await step('a restricted deposit is told once, with its receipt', async () => {
+    for (const javaScriptEnabled of [true, false]) {
+      const state = await page.context().storageState();
+      const other = await open(browser, { javaScriptEnabled, storageState: state });
+      const reference = javaScriptEnabled ? 'CR/93' : 'CR/94';
+      await depositForm(other, room, { reference, description: 'A name', file });
+      await other.selectOption('select[name=sensitivity]', 'restricted');
+      await other.click('main button:has-text("Deposit")');
+      await other.waitForSelector('text=hidden from here on');
+      holds((await other.textContent('main')).includes(sha256(bytes)), 'another fingerprint');
+      if (javaScriptEnabled) await look(other, 'deposited-restricted');
+      const receipt = await download(other, () => other.click('text=Receipt'));
+      holds(String(receipt).startsWith('c2sp.org/tlog-proof@v1'), 'no receipt');
+      await openCase(other, room);
+      holds(!(await other.textContent('main')).includes(reference), 'it is listed');
+      await other.context().close();
+    }
+  });
   await step('a hash that does not fit puts the file in quarantine', async () => {
     await depositForm(page, room, { reference: 'CR/92', description: 'A wrong hash', file });
     await page.fill('input[name=sha256]', '0'.repeat(64));

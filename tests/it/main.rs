@@ -3,6 +3,7 @@
 mod bodies;
 mod client;
 mod coverage;
+mod failing;
 mod hidden;
 mod origins;
 mod pages;

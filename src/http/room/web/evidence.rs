@@ -3,7 +3,7 @@
 use askama::Template;
 use custos_core::ids::{CaseId, ItemId, Timestamp, ViewId};
 use rocket::{
-    Data, FromForm, Request, Response, State, get,
+    Data, Either, FromForm, Request, Response, State, get,
     http::Status,
     post,
     response::{self, Redirect, Responder},
@@ -15,6 +15,7 @@ use crate::{
     app::{
         Room,
         evidence::{self, ItemPage},
+        uploads::Deposited,
         views::{self, Holder},
     },
     http::{
@@ -35,6 +36,15 @@ use crate::{
 pub struct DepositPage {
     shell: Shell,
     case: CaseId,
+}
+
+/// What a deposit became whose item its depositor sees no more.
+#[derive(Template)]
+#[template(path = "deposited.html")]
+pub struct DepositedPage {
+    shell: Shell,
+    case: CaseId,
+    item: Deposited,
 }
 
 /// One item.
@@ -151,9 +161,18 @@ pub async fn deposit(
     case: Named<CaseId>,
     parts: Parts,
     data: Data<'_>,
-) -> Result<Onward, Failure> {
-    let deposited = multipart::deposit(room, &seat, case.0, parts, data).await?;
-    Ok(Onward(format!("/items/{}?deposited", deposited.item)))
+) -> Result<Either<Onward, Page<DepositedPage>>, Failure> {
+    let item = multipart::deposit(room, &seat, case.0, parts, data).await?;
+    if !item.restricted {
+        return Ok(Either::Left(Onward(format!(
+            "/items/{}?deposited",
+            item.item
+        ))));
+    }
+    // The item's own page would not be found by whoever deposited it.
+    let shell = Shell::of(room, &seat, "cases").await?;
+    let case = case.0;
+    Ok(Either::Right(Page::of(DepositedPage { shell, case, item })))
 }
 
 /// The way on from a deposit. A script is told it and leads there itself: were it redirected,
