@@ -84,7 +84,7 @@ impl Room {
     /// Waits until a checkpoint covers the entry at `index`, and returns its size.
     ///
     /// # Errors
-    /// The publisher has stopped, or publishes nothing for [`PUBLICATION_WAIT`].
+    /// The publisher has stopped, or publishes nothing for half a minute.
     pub async fn covered(&self, index: u64) -> Result<u64, Error> {
         let mut published = self.published.clone();
         let covered = published.wait_for(|size| *size > index);

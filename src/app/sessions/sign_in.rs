@@ -1,7 +1,8 @@
 //! Signing in with a password.
 //!
-//! Unknown and known accounts cost the same: one Argon2id evaluation each, and no failure is
-//! answered before [`FAILURE_FLOOR`], which covers what the register does for a known one.
+//! Unknown and known accounts cost the same: one Argon2id evaluation each, and failures are
+//! answered at multiples of [`FAILURE_STEP`], which covers what the register does for a known
+//! one and what an evaluation had to wait for.
 
 use std::{net::IpAddr, time::Duration};
 
