@@ -243,3 +243,24 @@ async fn a_hash_that_does_not_fit_is_shown_with_both_values() {
         "{page}"
     );
 }
+
+/// What stands in a form before its file's bytes is bounded, wherever it stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_never_comes_to_its_file_is_refused() {
+    const LONG: usize = 4 << 20;
+    let bench = Bench::new().await;
+    let part = "--edge\r\nContent-Disposition: form-data; name=\"description\"\r\n";
+    for (name, before) in [
+        ("preamble", String::new()),
+        ("head", format!("{part}X-Long: ")),
+        ("field", format!("{part}\r\n")),
+    ] {
+        let mut request = bench.form_head(1 << 30).into_bytes();
+        request.extend_from_slice(before.as_bytes());
+        request.extend(std::iter::repeat_n(b'a', LONG));
+        // The rest of what was said never comes; the answer does not wait for it.
+        let answer = bench.app.raw(&request).await;
+        assert!(matches!(status(&answer), 400 | 413), "{name}: {answer}");
+    }
+    assert_eq!(bench.items().await, 0);
+}
