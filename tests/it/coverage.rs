@@ -47,7 +47,9 @@ async fn strangers_get_what_the_table_says() {
         ] {
             at = at.replace(parameter, value);
         }
-        for parameter in ["case", "item", "view", "upload", "account", "token", "link"] {
+        for parameter in [
+            "case", "item", "view", "upload", "account", "person", "token", "link",
+        ] {
             at = at.replace(&format!("<{parameter}>"), &id);
         }
         let host = if at.starts_with("/v/") {

@@ -11,3 +11,4 @@ mod ranges;
 mod sessions;
 mod strict;
 mod support;
+mod suspending;

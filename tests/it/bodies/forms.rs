@@ -134,6 +134,47 @@ async fn a_file_name_is_kept_as_it_was_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_depositor_of_a_restricted_item_is_told_what_they_keep() {
+    let bench = Bench::new().await;
+    let [csrf, reference, description] = bench.honest();
+    let declared = "ab".repeat(32);
+    let restricted = ("sensitivity", "restricted");
+    let fields = [
+        csrf,
+        reference,
+        description,
+        restricted,
+        ("sha256", &declared),
+    ];
+    let body = bench.multipart(&fields, b"who she is");
+    let sha256 = hex::encode(ring::digest::digest(&ring::digest::SHA256, b"who she is"));
+    for accept in ["text/html", "application/problem+json"] {
+        let head = bench.form_head(body.len());
+        let head = head.replace("Host:", &format!("Accept: {accept}\r\nHost:"));
+        let mut request = head.into_bytes();
+        request.extend_from_slice(&body);
+        let start = bench.app.size().await;
+        let answer = bench.app.raw(&request).await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        assert!(!answer.contains("\r\nlocation:"), "{answer}");
+        for told in [sha256.as_str(), "quarantine", "Entry in the custody log"] {
+            assert!(answer.contains(told), "{told}: {answer}");
+        }
+        assert_eq!(bench.app.kinds_since(start).await, ["deposit"]);
+        let receipt = answer
+            .split("href=\"")
+            .find(|rest| rest.contains("/receipt\""));
+        let receipt = receipt.and_then(|rest| rest.split('"').next());
+        let receipt = receipt.expect("a way to the receipt");
+        let number = receipt.split('/').nth(2).expect("a number");
+        assert_eq!(answer.matches(number).count(), 2, "{answer}");
+        let receipt = bench.app.get(&bench.officer, receipt).await;
+        assert_eq!(receipt.status(), 200);
+    }
+    assert_eq!(bench.items().await, 0, "they see it in no list");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_name_that_can_not_be_kept_is_told() {
     let bench = Bench::new().await;
     for (disposition, told) in [

@@ -391,6 +391,24 @@ async fn accounts(drive: &mut Drive) {
     drive
         .page(&nobody, "POST /enter/password", "/enter/password", &fields)
         .await;
+    let person = format!("/people/{}", id(&made, "person"));
+    for (api, page, path) in [
+        (
+            "POST /api/v1/accounts/<account>/status",
+            "POST /accounts/<account>/status",
+            format!("{account}/status"),
+        ),
+        (
+            "POST /api/v1/people/<person>/status",
+            "POST /people/<person>/status",
+            format!("{person}/status"),
+        ),
+    ] {
+        let suspended = Some(json!({"status": "suspended"}));
+        drive.api(&admin, api, &path, suspended).await;
+        let active = [("status", "active")];
+        drive.page(&admin, page, &path, &active).await;
+    }
     let new = json!({"label": "l", "rights": ["read"], "days": 1});
     let made = drive
         .api(&admin, "POST /api/v1/tokens", "/tokens", Some(new))
@@ -419,6 +437,11 @@ async fn accounts(drive: &mut Drive) {
     let change = [("old", password), ("password", new), ("again", new)];
     drive
         .page(&admin, "POST /password", "/password", &change)
+        .await;
+    let leaver = drive.app.person("leaver", &[]).await;
+    let everywhere = "/sign-out/everywhere";
+    drive
+        .page(&leaver, "POST /sign-out/everywhere", everywhere, &[])
         .await;
     drive.page(&admin, "POST /sign-out", "/sign-out", &[]).await;
     drive.page(&nobody, "GET /sign-in", "/sign-in", &[]).await;

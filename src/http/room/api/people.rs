@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use custos_core::ids::{AccountId, TokenId};
+use custos_core::ids::{AccountId, PersonId, TokenId};
 use rocket::{State, delete, get, http::Status, post, serde::json::Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,7 +12,8 @@ use crate::{
     app::{
         self, Room,
         people::{
-            self, NewPerson, PersonSummary, RoomRole, enrolment::ENROLMENT, tokens::TokenSummary,
+            self, NewPerson, PersonSummary, RoomRole, Status as Standing, enrolment::ENROLMENT,
+            tokens::TokenSummary,
         },
         sessions::{Right, redeem::Purpose},
     },
@@ -36,6 +37,21 @@ pub struct Newcomer {
     login: String,
     #[serde(default)]
     room_roles: Vec<String>,
+}
+
+/// Whether somebody may do anything.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewStatus {
+    /// `active` or `suspended`.
+    status: String,
+}
+
+impl NewStatus {
+    fn read(&self) -> Result<Standing, Failure> {
+        let odd = || app::Error::invalid("`status` is neither `active` nor `suspended`").into();
+        Standing::of(&self.status).ok_or_else(odd)
+    }
 }
 
 /// A token to be issued.
@@ -94,6 +110,28 @@ pub async fn enrol(
     let secret = done.output.text();
     let body = json!({"secret": *secret, "entries": entries(&done.entered)});
     Ok(Created::at("people", body))
+}
+
+#[post("/people/<person>/status", data = "<new>")]
+pub async fn set_person_status(
+    caller: Manager,
+    room: &State<Room>,
+    person: Named<PersonId>,
+    new: Metadata<NewStatus>,
+) -> Result<Json<Value>, Failure> {
+    let done = people::set_person_status(room, &caller.0, person.0, new.0.read()?).await?;
+    Ok(Json(json!({"entries": entries(&done.entered)})))
+}
+
+#[post("/accounts/<account>/status", data = "<new>")]
+pub async fn set_account_status(
+    caller: Manager,
+    room: &State<Room>,
+    account: Named<AccountId>,
+    new: Metadata<NewStatus>,
+) -> Result<Json<Value>, Failure> {
+    let done = people::set_account_status(room, &caller.0, account.0, new.0.read()?).await?;
+    Ok(Json(json!({"entries": entries(&done.entered)})))
 }
 
 #[get("/tokens")]

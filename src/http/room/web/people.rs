@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use askama::Template;
-use custos_core::ids::{AccountId, TokenId};
+use custos_core::ids::{AccountId, PersonId, TokenId};
 use rocket::{FromForm, State, get, post, response::Redirect};
 
 use super::{Page, Shell, sessions::Nothing, then};
@@ -11,7 +11,8 @@ use crate::{
     app::{
         self, Room,
         people::{
-            self, NewPerson, PersonSummary, RoomRole, enrolment::ENROLMENT, tokens::TokenSummary,
+            self, NewPerson, PersonSummary, RoomRole, Status, enrolment::ENROLMENT,
+            tokens::TokenSummary,
         },
         sessions::{Right, redeem::Purpose},
     },
@@ -31,6 +32,8 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 #[template(path = "people.html")]
 pub struct PeoplePage {
     shell: Shell,
+    /// Who looks at it: nobody suspends themselves.
+    me: PersonId,
     people: Vec<PersonSummary>,
     room_roles: Vec<&'static str>,
 }
@@ -63,6 +66,18 @@ pub struct Newcomer {
     room_role: Vec<String>,
 }
 
+/// Whether somebody may do anything: `active` or `suspended`.
+#[derive(FromForm)]
+pub struct NewStatus {
+    status: String,
+}
+
+impl NewStatus {
+    fn read(&self) -> Result<Status, app::Error> {
+        Status::of(&self.status).ok_or_else(|| app::Error::invalid("this is no status"))
+    }
+}
+
 /// A token to be issued.
 #[derive(FromForm)]
 pub struct NewToken {
@@ -76,6 +91,7 @@ pub async fn list(seat: Seat, room: &State<Room>) -> Result<Page<PeoplePage>, Fa
     let people = people::list_people(room, seat.who()).await?;
     Ok(Page::of(PeoplePage {
         shell: Shell::of(room, &seat, "people").await?,
+        me: seat.who().person,
         people,
         room_roles: RoomRole::ALL.iter().map(|role| role.name()).collect(),
     }))
@@ -118,6 +134,28 @@ pub async fn enrol(
         secret: format!("{}/enter#{}", origins.room, *done.output.text()),
         back: "/people",
     }))
+}
+
+#[post("/people/<person>/status", data = "<posted>")]
+pub async fn set_person_status(
+    room: &State<Room>,
+    person: Named<PersonId>,
+    posted: Posted<NewStatus>,
+) -> Result<Redirect, Failure> {
+    let status = posted.form.read()?;
+    people::set_person_status(room, posted.seat.who(), person.0, status).await?;
+    Ok(then("/people".into()))
+}
+
+#[post("/accounts/<account>/status", data = "<posted>")]
+pub async fn set_account_status(
+    room: &State<Room>,
+    account: Named<AccountId>,
+    posted: Posted<NewStatus>,
+) -> Result<Redirect, Failure> {
+    let status = posted.form.read()?;
+    people::set_account_status(room, posted.seat.who(), account.0, status).await?;
+    Ok(then("/people".into()))
 }
 
 #[get("/tokens")]

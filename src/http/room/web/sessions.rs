@@ -250,6 +250,18 @@ pub async fn sign_out(
     Ok(then("/sign-in".into()))
 }
 
+/// Ends every session of one's account, this one too.
+#[post("/sign-out/everywhere", data = "<posted>")]
+pub async fn sign_out_everywhere(
+    room: &State<Room>,
+    jar: &CookieJar<'_>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    sessions::sign_out_everywhere(room, posted.seat.who()).await?;
+    jar.remove(Cookie::build(COOKIE).path("/").secure(true));
+    Ok(then("/sign-in".into()))
+}
+
 #[get("/password")]
 pub async fn password_form(seat: Seat, room: &State<Room>) -> Result<Page<PasswordPage>, Failure> {
     let shell = Shell::of(room, &seat, "password").await?;
