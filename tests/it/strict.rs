@@ -47,6 +47,126 @@ async fn odd_ids_are_all_the_same_nothing() {
     }
 }
 
+/// Every change that names something, and every page, with what its body must be.
+const NAMING: &[(&str, &str, &str)] = &[
+    (
+        "POST",
+        "/api/v1/cases/ID/parties",
+        r#"{"side":"defence","name":"D."}"#,
+    ),
+    (
+        "POST",
+        "/api/v1/cases/ID/people",
+        r#"{"person":"PERSON","role":"judge"}"#,
+    ),
+    (
+        "POST",
+        "/api/v1/cases/ID/items",
+        r#"{"reference":"JS/1","description":"d"}"#,
+    ),
+    ("GET", "/api/v1/uploads/ID", ""),
+    ("PUT", "/api/v1/uploads/ID/content", "bytes"),
+    (
+        "POST",
+        "/api/v1/items/ID/views",
+        r#"{"purpose":"investigation","why":"for a reason of fifteen"}"#,
+    ),
+    ("GET", "/api/v1/items/ID/history", ""),
+    ("GET", "/api/v1/items/ID/receipt", ""),
+    ("POST", "/api/v1/items/ID/bundle", r#"{"content":false}"#),
+    ("PUT", "/api/v1/items/ID/restriction", ""),
+    ("DELETE", "/api/v1/items/ID/restriction", ""),
+    ("POST", "/api/v1/items/ID/servings", r#"{"party":"PERSON"}"#),
+    ("GET", "/api/v1/views/ID/content", ""),
+    ("DELETE", "/api/v1/views/ID", ""),
+    ("POST", "/api/v1/accounts/ID/enrolments", ""),
+    (
+        "POST",
+        "/api/v1/accounts/ID/status",
+        r#"{"status":"active"}"#,
+    ),
+    ("POST", "/api/v1/people/ID/status", r#"{"status":"active"}"#),
+    ("DELETE", "/api/v1/tokens/ID", ""),
+    ("GET", "/cases/ID", ""),
+    ("GET", "/items/ID", ""),
+    ("GET", "/items/ID/history", ""),
+    ("GET", "/items/ID/receipt", ""),
+    ("GET", "/items/ID/serve", ""),
+    ("GET", "/views/ID", ""),
+    ("POST", "/cases/ID/parties", "side=defence&name=D."),
+    (
+        "POST",
+        "/cases/ID/people",
+        "person=PERSON&role=judge&party=",
+    ),
+    (
+        "POST",
+        "/items/ID/views",
+        "purpose=investigation&why=for+a+reason+of+fifteen&how=view",
+    ),
+    ("POST", "/items/ID/bundle", "what=history&purpose=&why="),
+    ("POST", "/items/ID/restrict", ""),
+    ("POST", "/items/ID/lift-restriction", ""),
+    ("POST", "/items/ID/serve", "party=PERSON"),
+    ("POST", "/items/ID/views/ID/close", ""),
+    ("POST", "/accounts/ID/enrolment", ""),
+    ("POST", "/accounts/ID/status", "status=active"),
+    ("POST", "/people/ID/status", "status=active"),
+    ("POST", "/tokens/ID/revoke", ""),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_ids_change_nothing_and_have_no_page() {
+    let app = TestApp::start().await;
+    // An administrator: whoever may not manage people is refused without a look at the id.
+    let user = &app.admin;
+    let answered = async |(method, path, body): (&str, &str, &str), id: &str| {
+        let path = path.replace("ID", id);
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut body = body.replace("PERSON", &"0".repeat(32));
+        let mut request = user.on(app.request(method.clone(), &path));
+        if path.starts_with("/api/") {
+            request = request
+                .header("X-Custos-CSRF", &user.csrf)
+                .header("Content-Type", "application/json");
+        } else if method == Method::POST {
+            body = format!("{body}&csrf={}", user.csrf);
+            request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        }
+        let answer = request
+            .header("Content-Length", body.len())
+            .body(body)
+            .send()
+            .await
+            .expect("an answer");
+        let status = answer.status().as_u16();
+        let mut headers: Vec<String> = answer
+            .headers()
+            .iter()
+            .filter(|(name, _)| *name != "date")
+            .map(|(name, value)| format!("{name}: {value:?}"))
+            .collect();
+        headers.sort();
+        (status, headers, answer.text().await.expect("a body"))
+    };
+    for route in NAMING {
+        let unknown = answered(*route, "00112233445566778899aabbccddeeff").await;
+        assert_eq!(unknown.0, 404, "{route:?}: {}", unknown.2);
+        let start = app.size().await;
+        for odd in [
+            "0",
+            "00112233445566778899AABBCCDDEEFF",
+            "00112233445566778899aabbccddeeff%00",
+            "..%2f..%2fetc%2fpasswd",
+            "%F0%9F%92%A9",
+            "'%20OR%201=1--",
+        ] {
+            assert_eq!(answered(*route, odd).await, unknown, "{route:?}: {odd}");
+        }
+        assert_eq!(app.size().await, start, "{route:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_is_read_strictly() {
     let app = TestApp::start().await;
