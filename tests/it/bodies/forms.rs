@@ -157,7 +157,7 @@ async fn the_depositor_of_a_restricted_item_is_told_what_they_keep() {
         let answer = bench.app.raw(&request).await;
         assert_eq!(status(&answer), 200, "{answer}");
         assert!(!answer.contains("\r\nlocation:"), "{answer}");
-        for told in [sha256.as_str(), "quarantine", "Entry in the custody log"] {
+        for told in [&sha256, &declared, "quarantine", "Entry in the custody log"] {
             assert!(answer.contains(told), "{told}: {answer}");
         }
         assert_eq!(bench.app.kinds_since(start).await, ["deposit"]);
