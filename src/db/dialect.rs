@@ -15,7 +15,7 @@ use diesel::{
 
 pub use raw::{Cell, Given, raw, snapshot};
 pub use statements::insert_entry;
-use statements::{RELEASE, SAVEPOINT};
+use statements::{Release, Savepoint};
 
 use super::DbError;
 
@@ -150,11 +150,11 @@ pub fn savepoint<T, E: From<diesel::result::Error>>(
 ) -> Result<T, Undone<E>> {
     let lost = |error: diesel::result::Error| Undone::Transaction(E::from(error));
     let AnyConnection::Sqlite(sqlite) = connection;
-    SAVEPOINT.execute(sqlite).map_err(lost)?;
+    Savepoint.execute(sqlite).map_err(lost)?;
     match change(connection) {
         Ok(value) => {
             let AnyConnection::Sqlite(sqlite) = connection;
-            RELEASE.execute(sqlite).map_err(lost)?;
+            Release.execute(sqlite).map_err(lost)?;
             Ok(value)
         }
         // A savepoint can be rolled back exactly while its transaction is there.

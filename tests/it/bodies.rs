@@ -2,48 +2,15 @@
 
 mod forms;
 
-use reqwest::Method;
-use serde_json::json;
-
-use crate::support::{TestApp, User, raw::status};
-
-struct Bench {
-    app: TestApp,
-    officer: User,
-    case: String,
-}
+use crate::support::{bench::Bench, raw::status};
 
 impl Bench {
-    async fn new() -> Self {
-        let app = TestApp::start().await;
-        let custodian = app.person("custodian", &["custodian"]).await;
-        let officer = app.person("officer", &[]).await;
-        let case = app.case(&custodian, &[(&officer, "investigator")]).await;
-        Self { app, officer, case }
-    }
-
-    async fn upload(&self) -> String {
-        let new = json!({"reference": "JS/1", "description": "a recording"});
-        let path = format!("/cases/{}/items", self.case);
-        let upload = self
-            .app
-            .ask(&self.officer, Method::POST, &path, Some(new))
-            .await;
-        upload["content"].as_str().expect("an address").into()
-    }
-
     fn head(&self, method: &str, path: &str, more: &str) -> String {
         format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {}\r\n\
              X-Custos-CSRF: {}\r\n{more}\r\n\r\n",
             self.officer.cookie, self.officer.csrf
         )
-    }
-
-    async fn items(&self) -> usize {
-        let path = format!("/cases/{}", self.case);
-        let page = self.app.ask(&self.officer, Method::GET, &path, None).await;
-        page["items"].as_array().map_or(0, Vec::len)
     }
 
     /// A form as a browser sends it, with the file last.

@@ -12,7 +12,7 @@ use diesel::connection::SimpleConnection;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, User, WHY};
+use crate::support::{WHY, bench::Bench};
 
 /// More pages than any test's register has.
 const PLENTY: i64 = 1 << 30;
@@ -35,27 +35,7 @@ impl Command for Space {
     }
 }
 
-struct Bench {
-    app: TestApp,
-    officer: User,
-    case: String,
-}
-
 impl Bench {
-    async fn new() -> Self {
-        let app = TestApp::start().await;
-        let custodian = app.person("custodian", &["custodian"]).await;
-        let officer = app.person("officer", &[]).await;
-        let case = app.case(&custodian, &[(&officer, "investigator")]).await;
-        Self { app, officer, case }
-    }
-
-    async fn items(&self) -> usize {
-        let path = format!("/cases/{}", self.case);
-        let case = self.app.ask(&self.officer, Method::GET, &path, None).await;
-        case["items"].as_array().map_or(0, Vec::len)
-    }
-
     /// Objects in the store, staged ones counted.
     fn objects(&self) -> usize {
         let objects = self.app.folder.path().join("store").join("objects");
@@ -64,16 +44,6 @@ impl Bench {
             .map(|folder| std::fs::read_dir(folder.expect("an entry").path()).expect("a folder"))
             .map(Iterator::count)
             .sum()
-    }
-
-    async fn announce(&self) -> String {
-        let new = json!({"reference": "JS/1", "description": "a recording"});
-        let path = format!("/cases/{}/items", self.case);
-        let upload = self
-            .app
-            .ask(&self.officer, Method::POST, &path, Some(new))
-            .await;
-        upload["content"].as_str().expect("an address").into()
     }
 
     async fn send(&self, address: &str) -> Response {
@@ -98,7 +68,7 @@ async fn problem(answer: Response, status: u16) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_keeps_nothing_of_a_deposit_and_loses_nothing() {
     let bench = Bench::new().await;
-    let address = bench.announce().await;
+    let address = bench.upload().await;
     bench.app.room.writer.submit(Space(0)).await.expect("set");
     let told = problem(bench.send(&address).await, 507).await;
     assert!(told.contains("the disk is full"), "{told}");
@@ -119,7 +89,7 @@ async fn a_full_disk_keeps_nothing_of_a_deposit_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_given_out_while_custody_cannot_be_written() {
     let bench = Bench::new().await;
-    let address = bench.announce().await;
+    let address = bench.upload().await;
     let sent = bench.send(&address).await.text().await.expect("a body");
     let sent: Value = serde_json::from_str(&sent).expect("JSON");
     let item = sent["item"].as_str().expect("an id");

@@ -13,34 +13,30 @@ use diesel::{
 use super::AnyConnection;
 use crate::db::entries::EntryRow;
 
-/// Begins a command's savepoint.
-pub(super) const SAVEPOINT: Savepoint = Savepoint;
-/// Keeps what was done since.
-pub(super) const RELEASE: Release = Release;
+/// Statements without anything bound to them.
+macro_rules! fixed_statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(QueryId)]
+        pub(super) struct $name;
 
-#[derive(QueryId)]
-pub(super) struct Savepoint;
+        impl QueryFragment<Sqlite> for $name {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+                out.push_sql($sql);
+                Ok(())
+            }
+        }
 
-impl QueryFragment<Sqlite> for Savepoint {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql("SAVEPOINT command");
-        Ok(())
-    }
+        impl RunQueryDsl<SqliteConnection> for $name {}
+    )*};
 }
 
-impl RunQueryDsl<SqliteConnection> for Savepoint {}
-
-#[derive(QueryId)]
-pub(super) struct Release;
-
-impl QueryFragment<Sqlite> for Release {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql("RELEASE command");
-        Ok(())
-    }
+fixed_statements! {
+    /// Begins a command's savepoint.
+    Savepoint = "SAVEPOINT command";
+    /// Keeps what was done since.
+    Release = "RELEASE command";
 }
-
-impl RunQueryDsl<SqliteConnection> for Release {}
 
 struct InsertEntry<'a>(&'a EntryRow);
 

@@ -1,5 +1,6 @@
 //! A room of its own for each test, and people who use it.
 
+pub mod bench;
 pub mod entries;
 pub mod raw;
 pub mod user;
