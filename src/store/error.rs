@@ -87,12 +87,16 @@ impl StoreError {
 
     /// An error at the commit point of a local write: fsync, close, rename, fsync of the
     /// directory. All of them leave open what is durable, but for a full disk, where the
-    /// new file is given up and nothing old was touched.
+    /// new file is given up and nothing old was touched, and for a process that may open no
+    /// further file: nothing was synced then, so no sync failed, and whoever crowds the room
+    /// must not be able to stop it.
     pub(super) fn of_commit<E: Error + Send + Sync + 'static>(source: E) -> Self {
-        let full = is_full(&source);
+        let (full, crowded) = (is_full(&source), is_crowded(&source));
         let source = source.into();
         if full {
             Self::Full { source }
+        } else if crowded {
+            Self::Unavailable { source }
         } else {
             Self::Fatal { source }
         }
@@ -112,14 +116,26 @@ impl StoreError {
     }
 }
 
-/// Whether a full disk or a quota is among the causes. The errors of `object_store`'s
-/// backends are private types, so their causes are followed to the operating system's.
+/// Whether a full disk or a quota is among the causes.
 fn is_full(error: &(dyn Error + 'static)) -> bool {
+    is_caused_by(error, |io| {
+        matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+    })
+}
+
+/// Whether the process or the machine may open no further file: ENFILE, EMFILE.
+fn is_crowded(error: &(dyn Error + 'static)) -> bool {
+    is_caused_by(error, |io| matches!(io.raw_os_error(), Some(23 | 24)))
+}
+
+/// Whether such an error of the operating system is among the causes. The errors of
+/// `object_store`'s backends are private types, so their causes are followed to it.
+fn is_caused_by(error: &(dyn Error + 'static), such: impl Fn(&io::Error) -> bool) -> bool {
     let mut cause = Some(error);
     for _ in 0..MAX_CAUSES {
         let Some(error) = cause else { break };
         if let Some(io) = error.downcast_ref::<io::Error>() {
-            if matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            if such(io) {
                 return true;
             }
             // An `io::Error` that wraps another skips it in its own `source`.
@@ -131,4 +147,22 @@ fn is_full(error: &(dyn Error + 'static)) -> bool {
         cause = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_sync_is_fatal_and_a_crowd_is_not() {
+        let of = |code| StoreError::of_commit(io::Error::from_raw_os_error(code));
+        assert!(of(5).is_fatal(), "EIO");
+        assert!(matches!(of(28), StoreError::Full { .. }), "ENOSPC");
+        for code in [23, 24] {
+            let wrapped = io::Error::other(io::Error::from_raw_os_error(code));
+            for error in [of(code), StoreError::of_commit(wrapped)] {
+                assert!(matches!(error, StoreError::Unavailable { .. }), "{code}");
+            }
+        }
+    }
 }

@@ -162,6 +162,8 @@ pub async fn deposit(
     parts: Parts,
     data: Data<'_>,
 ) -> Result<Either<Onward, Page<DepositedPage>>, Failure> {
+    // Before the deposit, after which nothing may fail: what its answer says is said once.
+    let shell = Shell::of(room, &seat, "cases").await?;
     let item = multipart::deposit(room, &seat, case.0, parts, data).await?;
     if !item.restricted {
         return Ok(Either::Left(Onward(format!(
@@ -170,7 +172,6 @@ pub async fn deposit(
         ))));
     }
     // The item's own page would not be found by whoever deposited it.
-    let shell = Shell::of(room, &seat, "cases").await?;
     let case = case.0;
     Ok(Either::Right(Page::of(DepositedPage { shell, case, item })))
 }
