@@ -130,10 +130,19 @@ async function investigator(room, browser) {
       const middle = media.duration / 2;
       media.currentTime = middle;
       await new Promise((resolve) => media.addEventListener('seeked', resolve, { once: true }));
+      // A decoder may start a frame early, so what counts is that it goes on past the middle,
+      // and never from the beginning.
+      const late = Date.now() + 10_000;
       await media.play();
-      return media.currentTime >= middle;
+      let least = media.currentTime;
+      while (media.currentTime <= middle && !media.ended && Date.now() < late) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        least = Math.min(least, media.currentTime);
+      }
+      return { middle, least, reached: media.currentTime, length: media.duration };
     });
-    holds(played, 'it did not go on from its middle');
+    const told = `it did not go on from its middle: ${JSON.stringify(played)}`;
+    holds(played.reached > played.middle && played.least > played.middle / 2, told);
     await look(page, `view-${player}`);
   };
   await step('a video plays in place, and can be sought in', () => plays('CR/1', 'video'));
