@@ -1,6 +1,7 @@
 //! Where things happen. Knows no HTTP.
 
 pub mod audit;
+pub mod backup;
 pub mod bundles;
 pub mod cases;
 pub mod context;
@@ -8,6 +9,7 @@ pub mod custody;
 pub mod deciding;
 pub mod disclosing;
 pub mod disclosures;
+pub mod doctor;
 pub mod entering;
 pub mod error;
 pub mod evidence;

@@ -4,12 +4,15 @@
 
 mod access;
 mod audit;
+mod backup;
 mod bars;
 mod bundle;
 mod demo;
 mod deposit;
+mod doctor;
 mod init;
 mod receipt;
+mod restore;
 mod serve;
 
 use std::{fmt, path::PathBuf, process::ExitCode};
@@ -37,6 +40,12 @@ enum Command {
     Serve,
     /// Check everything that is stored, and say where something is wrong
     Audit(audit::Arguments),
+    /// Copy the room to another folder, while it works or not
+    Backup(backup::Arguments),
+    /// Restore a backup into the empty data folder that the settings name, or check one
+    Restore(restore::Arguments),
+    /// Look at clock, disk, keys, register, store and settings, while the room works or not
+    Doctor(doctor::Arguments),
     /// Build a fictional case in a room of its own and serve it on localhost
     Demo(demo::Arguments),
     Deposit(Box<deposit::Arguments>),
@@ -109,6 +118,9 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Init(arguments) => init::run(&config, &arguments).await,
             Command::Serve => serve::run(&config).await,
             Command::Audit(arguments) => audit::run(&config, &arguments).await,
+            Command::Backup(arguments) => backup::run(&config, &arguments).await,
+            Command::Restore(arguments) => restore::run(&config, &arguments).await,
+            Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),
             Command::Receipt(arguments) => Ok(receipt::run(&arguments).await),

@@ -3,12 +3,13 @@
 //! What is sensitive is encrypted before it comes here and decrypted after it left, under the
 //! keys of the row's scope ([`value`]). What may decide something is bound to the custody log
 //! ([`bound`]). Reads and changes take a `Permit`; the only reads without one are the facts on
-//! which policy decides ([`decide`]), what recognises whoever asks ([`sessions`]), and what the
-//! audit compares ([`audit`]).
+//! which policy decides ([`decide`]), what recognises whoever asks ([`sessions`]), what the audit
+//! compares ([`audit`]), and what a backup copies ([`copying`]).
 
 pub mod audit;
 pub mod bound;
 pub mod cases;
+pub mod copying;
 pub mod custody;
 pub mod decide;
 pub mod dialect;

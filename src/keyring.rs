@@ -25,7 +25,7 @@ use custos_core::{
 };
 use zeroize::Zeroizing;
 
-pub use root::{RootFile, RootFileError, same_disk};
+pub use root::{RootFile, RootFileError, root_key_file, same_disk};
 
 use crate::ambient::Ambient;
 

@@ -13,6 +13,7 @@
 
 mod disk;
 mod error;
+mod probe;
 mod writer;
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ use object_store::{
 use self::disk::Disk;
 pub use self::{
     error::StoreError,
+    probe::{has_objects, probe},
     writer::{ObjectWriter, PARTS_IN_FLIGHT},
 };
 use custos_core::ids::ObjectId;
@@ -82,6 +84,16 @@ impl Store {
             inner: Arc::new(files),
             disk: Some(Arc::new(disk)),
         })
+    }
+
+    /// The store in the folder `root` for somebody who only reads: nothing is made in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: it is not there.
+    pub fn to_read(root: &Path) -> Result<Self, StoreError> {
+        let files = LocalFileSystem::new_with_prefix(root);
+        let files = files.map_err(|error| StoreError::of(OBJECTS, error))?;
+        Ok(Self::over(Arc::new(files)))
     }
 
     /// A store that is gone with the process; for tests.

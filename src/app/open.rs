@@ -46,7 +46,9 @@ pub enum OpenError {
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
     /// No room was founded here.
-    #[error("there is no room here; found one with `custos init`")]
+    #[error(
+        "there is no room here; found one with `custos init`, or restore a backup with `custos restore`"
+    )]
     NoRoom,
     /// The policy set in force does not load.
     #[error("the policy set in force does not load: {0}")]
@@ -64,6 +66,10 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`] names what does not hold.
 pub async fn open(places: &Places, store: Store, ambient: Ambient) -> Result<Room, OpenError> {
+    // SQLite would make an empty register where there is none.
+    if !places.database.is_file() {
+        return Err(OpenError::NoRoom);
+    }
     let keyring = Keyring::new(RootFile::open(&places.keys)?);
     let pool = Pool::open(&places.database)?;
     if same_disk(&places.keys, &places.database) {

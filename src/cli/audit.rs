@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Something stored is not what it should be.
-const DAMAGED: u8 = 3;
+pub(super) const DAMAGED: u8 = 3;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,16 +34,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
         (_, true) => Content::Skip,
         _ => Content::Full,
     };
-    let bar = bar();
-    let shown = bar.clone();
-    let report = audit::audit(
-        (&config.keys, &config.database()),
-        Store::local(&config.data)?,
-        Options { content },
-        move |progress| show(&shown, progress),
-    )
-    .await?;
-    bar.finish_and_clear();
+    let report = examine(config, content).await?;
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -56,8 +47,23 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     })
 }
 
+/// Audits the room that the settings name, with progress on a terminal.
+pub(super) async fn examine(config: &Config, content: Content) -> Result<Report, Failed> {
+    let bar = bar();
+    let shown = bar.clone();
+    let report = audit::audit(
+        (&config.keys, &config.database()),
+        Store::local(&config.data)?,
+        Options { content },
+        move |progress| show(&shown, progress),
+    )
+    .await?;
+    bar.finish_and_clear();
+    Ok(report)
+}
+
 /// A bar on a terminal, nothing elsewhere.
-fn bar() -> ProgressBar {
+pub(super) fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:>10} {wide_bar} {human_pos}/{human_len} {eta}")
         .expect("the template is well formed");
     ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5)).with_style(style)
@@ -76,7 +82,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_position(progress.done);
 }
 
-fn tell(report: &Report) {
+pub(super) fn tell(report: &Report) {
     for finding in &report.findings {
         println!("{finding}");
     }

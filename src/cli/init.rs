@@ -8,6 +8,7 @@ use super::{Failed, serve};
 use crate::{
     ambient::Ambient,
     app::{
+        backup,
         found::{FirstAdministrator, found},
         people::{self, enrolment},
     },
@@ -28,6 +29,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failed> {
+    backup::refuse_unfinished(&config.data)?;
     config.make_data()?;
     let first = FirstAdministrator {
         name: arguments.administrator.clone(),

@@ -3,17 +3,17 @@
 use std::process::ExitCode;
 
 use custos_core::checkpoint::VerifierKey;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::Failed;
 use crate::{
     ambient::Ambient,
     app::{
-        Room,
+        Room, backup,
         open::{self, Places},
     },
     config::Config,
-    http::{self, Edge, origins::Origins},
+    http::{self, Edge, origins::Origins, text},
     jobs,
     store::Store,
 };
@@ -25,6 +25,21 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failed> {
 
 /// Opens the room that the settings name.
 pub(super) async fn open(config: &Config, ambient: Ambient) -> Result<Room, Failed> {
+    backup::refuse_unfinished(&config.data)?;
+    if let Some(kept) = backup::kept(&config.data)? {
+        let facts = &kept.backup;
+        // Said at each start until its operator has compared and removes the note.
+        warn!(
+            log.size = facts.size,
+            log.published = facts.published,
+            log.newest = %text::machine(&facts.newest_at),
+            backup.taken = %text::machine(&facts.taken_at),
+            "this room was restored from a backup: receipts and checkpoints of more than its \
+             entries do not fit it, and what was revoked since is valid again; see \
+             docs/OPERATIONS.md, then remove `{}`",
+            backup::note(&config.data).display()
+        );
+    }
     let places = Places {
         keys: config.keys.clone(),
         database: config.database(),

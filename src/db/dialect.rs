@@ -1,5 +1,6 @@
 //! The only place that knows which database this is.
 
+mod copy;
 mod raw;
 mod statements;
 
@@ -13,6 +14,7 @@ use diesel::{
     sql_types::Text,
 };
 
+pub use copy::{Others, connect_to_read, copy_into};
 pub use raw::{Cell, Given, raw, snapshot};
 pub use statements::insert_entry;
 use statements::{Release, Savepoint};

@@ -2,7 +2,11 @@
 
 use std::{path::Path, time::Duration};
 
-use diesel::r2d2::{self, ConnectionManager, CustomizeConnection, PooledConnection};
+use diesel::{
+    migration::MigrationSource,
+    r2d2::{self, ConnectionManager, CustomizeConnection, PooledConnection},
+    sqlite::Sqlite,
+};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
@@ -85,22 +89,36 @@ pub fn open_unchanged(path: &Path) -> Result<Connection, DbError> {
 }
 
 /// Brings the schema up to date.
+///
+/// # Errors
+/// A newer version wrote it, which is named and nothing changed; or a migration fails, which
+/// undoes that migration.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), DbError> {
-    let Connection::Sqlite(sqlite) = connection;
-    let known = known()?;
-    let applied = sqlite
-        .applied_migrations()
-        .map_err(|error| DbError::Migration(error.to_string()))?;
-    if let Some(newer) = applied
-        .iter()
-        .find(|version| !known.contains(&version.to_string()))
-    {
-        return Err(DbError::Migration(format!(
+    refuse_newer(connection)?;
+    run_pending(connection, SQLITE_MIGRATIONS)
+}
+
+/// Refuses a schema with a migration that this program does not know.
+///
+/// # Errors
+/// The migration is named.
+pub(super) fn refuse_newer(connection: &mut Connection) -> Result<(), DbError> {
+    match behind(connection)?.0.first() {
+        None => Ok(()),
+        Some(newer) => Err(DbError::Migration(format!(
             "it was written by a newer version (`{newer}`); nothing was changed"
-        )));
+        ))),
     }
+}
+
+/// Each migration is a transaction of its own: a crash leaves the schema before or after it.
+fn run_pending(
+    connection: &mut Connection,
+    migrations: impl MigrationSource<Sqlite>,
+) -> Result<(), DbError> {
+    let Connection::Sqlite(sqlite) = connection;
     sqlite
-        .run_pending_migrations(SQLITE_MIGRATIONS)
+        .run_pending_migrations(migrations)
         .map(drop)
         .map_err(|error| DbError::Migration(error.to_string()))
 }
@@ -112,7 +130,12 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), DbError> {
 /// They can't be read.
 pub(super) fn behind(connection: &mut Connection) -> Result<(Vec<String>, Vec<String>), DbError> {
     let known = known()?;
-    let query = "SELECT version FROM __diesel_schema_migrations";
+    let made = "SELECT 1 FROM sqlite_schema WHERE name = '__diesel_schema_migrations'";
+    if dialect::raw(connection, made, &[])?.is_empty() {
+        // An empty database: its first migration makes that table.
+        return Ok((Vec::new(), known));
+    }
+    let query = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
     let applied: Vec<String> = dialect::raw(connection, query, &[])?
         .into_iter()
         .map(|mut row| match row.pop() {
@@ -127,10 +150,9 @@ pub(super) fn behind(connection: &mut Connection) -> Result<(Vec<String>, Vec<St
     Ok((without(&applied, &known), without(&known, &applied)))
 }
 
-fn known() -> Result<Vec<String>, DbError> {
-    let migrations = diesel::migration::MigrationSource::<diesel::sqlite::Sqlite>::migrations(
-        &SQLITE_MIGRATIONS,
-    );
+/// Versions of the migrations that this program has.
+pub(super) fn known() -> Result<Vec<String>, DbError> {
+    let migrations = MigrationSource::<Sqlite>::migrations(&SQLITE_MIGRATIONS);
     Ok(migrations
         .map_err(|error| DbError::Migration(error.to_string()))?
         .iter()
@@ -146,5 +168,170 @@ impl CustomizeConnection<Connection, r2d2::Error> for Prepared {
         dialect::prepare(connection).map_err(|error| {
             r2d2::Error::QueryError(diesel::result::Error::QueryBuilderError(error.into()))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::{
+        connection::SimpleConnection,
+        migration::{Migration, MigrationMetadata, MigrationName, MigrationVersion},
+    };
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::db::{audit, copying};
+
+    /// The one version of the schema that rooms of others may have.
+    const RELEASED: &str = include_str!("../../tests/vectors/schema/2026-11-23-000001.sql");
+    const RELEASED_VERSION: &str = "20261123000001";
+
+    fn file(statements: &str) -> (TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("register.db");
+        run(&mut connect(&path), statements);
+        (folder, path)
+    }
+
+    fn connect(path: &Path) -> Connection {
+        dialect::connect(path.to_str().expect("UTF-8")).expect("connects")
+    }
+
+    fn run(connection: &mut Connection, statements: &str) {
+        let Connection::Sqlite(sqlite) = connection;
+        sqlite.batch_execute(statements).expect("done");
+    }
+
+    fn versions(connection: &mut Connection) -> usize {
+        let query = "SELECT version FROM __diesel_schema_migrations";
+        dialect::raw(connection, query, &[]).expect("read").len()
+    }
+
+    #[test]
+    fn the_present_schema_is_accepted_and_left_as_it_is() {
+        let (_folder, path) = file("");
+        drop(Pool::open(&path).expect("made"));
+        let before = versions(&mut connect(&path));
+        let pool = Pool::open(&path).expect("accepted");
+        let mut connection = pool.connect().expect("connects");
+        assert_eq!(versions(&mut connection), before);
+        assert_eq!(behind(&mut connection).expect("read"), (vec![], vec![]));
+        assert!(audit::faults(&mut connection).expect("read").is_empty());
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_by_name_and_left_as_it_is() {
+        let (_folder, path) = file("");
+        drop(Pool::open(&path).expect("made"));
+        let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001');
+                     CREATE TABLE of_tomorrow (x);";
+        run(&mut connect(&path), newer);
+        let before = versions(&mut connect(&path));
+        for refused in [
+            Pool::open(&path).map(drop),
+            copying::schema(&mut connect(&path)).map(drop),
+        ] {
+            let said = refused.expect_err("refused").to_string();
+            assert!(said.contains("newer version (`99990101000001`)"), "{said}");
+        }
+        assert_eq!(versions(&mut connect(&path)), before);
+    }
+
+    #[test]
+    fn the_released_schema_migrates_to_the_present_one_and_keeps_its_rows() {
+        let (_folder, path) = file(RELEASED);
+        let row = "INSERT INTO scopes (id, kind, case_id) VALUES (x'01', 'room', NULL);";
+        run(&mut connect(&path), row);
+        let mut older = connect(&path);
+        assert_eq!(copying::schema(&mut older).expect("read"), RELEASED_VERSION);
+        let pool = Pool::open(&path).expect("migrated");
+        let mut connection = pool.connect().expect("connects");
+        assert_eq!(behind(&mut connection).expect("read"), (vec![], vec![]));
+        // What the migrations make of an empty database, they make of a released one, too.
+        let faults = audit::faults(&mut connection).expect("read");
+        assert!(faults.is_empty(), "{faults:?}");
+        let kept = dialect::raw(&mut connection, "SELECT id FROM scopes", &[]).expect("read");
+        assert_eq!(kept, [[Cell::Blob(vec![1])]]);
+    }
+
+    /// The migrations of a version to come: those of today and one more.
+    struct OfTomorrow(&'static str);
+
+    impl MigrationSource<Sqlite> for OfTomorrow {
+        fn migrations(&self) -> diesel::migration::Result<Vec<Box<dyn Migration<Sqlite>>>> {
+            let mut all = MigrationSource::<Sqlite>::migrations(&SQLITE_MIGRATIONS)?;
+            all.push(Box::new(OneMore(self.0)));
+            Ok(all)
+        }
+    }
+
+    struct OneMore(&'static str);
+    struct Name;
+    struct Metadata;
+
+    impl std::fmt::Display for Name {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("99990101000001_tomorrow")
+        }
+    }
+
+    impl MigrationName for Name {
+        fn version(&self) -> MigrationVersion<'_> {
+            MigrationVersion::from("99990101000001")
+        }
+    }
+
+    impl MigrationMetadata for Metadata {}
+
+    impl Migration<Sqlite> for OneMore {
+        fn run(
+            &self,
+            connection: &mut dyn diesel::connection::BoxableConnection<Sqlite>,
+        ) -> diesel::migration::Result<()> {
+            Ok(connection.batch_execute(self.0)?)
+        }
+
+        fn revert(
+            &self,
+            _: &mut dyn diesel::connection::BoxableConnection<Sqlite>,
+        ) -> diesel::migration::Result<()> {
+            Err("nothing goes back".into())
+        }
+
+        fn metadata(&self) -> &dyn MigrationMetadata {
+            &Metadata
+        }
+
+        fn name(&self) -> &dyn MigrationName {
+            &Name
+        }
+    }
+
+    #[test]
+    fn a_pending_migration_runs_whole_or_not_at_all() {
+        let (_folder, path) = file(RELEASED);
+        let mut connection = connect(&path);
+        let half = OfTomorrow("CREATE TABLE of_tomorrow (x); INSERT INTO nowhere VALUES (1);");
+        let failed = run_pending(&mut connection, half).expect_err("it fails");
+        assert!(
+            failed.to_string().contains("brought up to date"),
+            "{failed}"
+        );
+        let made = "SELECT 1 FROM sqlite_schema WHERE name = 'of_tomorrow'";
+        assert!(
+            dialect::raw(&mut connection, made, &[])
+                .expect("read")
+                .is_empty()
+        );
+        let whole = OfTomorrow("CREATE TABLE of_tomorrow (x);");
+        run_pending(&mut connection, whole).expect("it runs");
+        assert_eq!(
+            dialect::raw(&mut connection, made, &[])
+                .expect("read")
+                .len(),
+            1
+        );
+        // This program then is the older one.
+        Pool::open(&path).err().expect("refused");
     }
 }

@@ -134,6 +134,11 @@ impl RootFile {
     }
 }
 
+/// The root key's file in the key folder.
+pub fn root_key_file(folder: &Path) -> PathBuf {
+    folder.join(FILE)
+}
+
 /// Whether two paths lie on one disk; a key file there protects nothing when it is stolen.
 pub fn same_disk(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {

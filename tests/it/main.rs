@@ -1,8 +1,10 @@
 //! The room as its users meet it: through HTTP, on real sockets.
 
+mod backup;
 mod bodies;
 mod client;
 mod coverage;
+mod doctor;
 mod failing;
 mod hidden;
 mod origins;

@@ -1,0 +1,190 @@
+//! `custos doctor`: says whether the room has what it needs.
+
+use std::{net::IpAddr, process::ExitCode, time::Duration};
+
+use clap::Args;
+use serde_json::json;
+
+use super::Failed;
+use crate::{
+    ambient::Ambient,
+    app::doctor::{Check, Places, Status, examine},
+    config::{Config, Http},
+    http::origins::Origins,
+};
+
+/// How long a room that is running may take to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failed> {
+    let mut checks = vec![origins(&config.http), proxy(&config.http)];
+    checks.push(running(&config.http).await);
+    let places = Places {
+        data: config.data.clone(),
+        database: config.database(),
+        keys: config.keys.clone(),
+    };
+    let examined = tokio::task::spawn_blocking(move || examine(&places, &Ambient::system()));
+    checks.extend(examined.await?);
+    let count = |status| checks.iter().filter(|check| check.status == status).count();
+    let (failed, warnings) = (count(Status::Failed), count(Status::Warning));
+    if arguments.json {
+        let all = json!({"checks": checks, "failed": failed, "warnings": warnings});
+        println!("{all}");
+    } else {
+        checks.iter().for_each(tell);
+        println!("\n{failed} failed, {warnings} warnings. Nothing was changed.");
+    }
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn tell(check: &Check) {
+    let status = match check.status {
+        Status::Ok => "ok",
+        Status::Warning => "warning",
+        Status::Failed => "FAILED",
+    };
+    print!("{status:<8} {:<12} {}", check.name, check.what);
+    match &check.fix {
+        Some(fix) => println!(" -> {fix}"),
+        None => println!(),
+    }
+}
+
+/// The two origins in the settings.
+fn origins(http: &Http) -> Check {
+    const NAME: &str = "origins";
+    match Origins::new(&http.origin, &http.content_origin) {
+        Err(error) => Check::failed(
+            NAME,
+            error.to_string(),
+            "correct `http.origin` and `http.content_origin` in the settings",
+        ),
+        Ok(origins) if !origins.encrypted() && !is_local(origins.room.host()) => Check::warning(
+            NAME,
+            format!("browsers reach `{}` without TLS", http.origin),
+            "put a proxy with TLS in front and name both origins with `https`",
+        ),
+        Ok(_) => Check::ok(
+            NAME,
+            format!("`{}`, content from `{}`", http.origin, http.content_origin),
+        ),
+    }
+}
+
+/// Whether a proxy is in front that was not named.
+fn proxy(http: &Http) -> Check {
+    const NAME: &str = "proxy";
+    match &http.proxy_header {
+        Some(header) => Check::ok(NAME, format!("its header `{header}` is believed")),
+        None if http.origin.starts_with("https://") => Check::warning(
+            NAME,
+            "none is named, though the room is reached over TLS, which this process does not speak",
+            "name the header in which the proxy tells its peer (`http.proxy_header`), or everybody shares one limit of attempts",
+        ),
+        None => Check::ok(NAME, "none is named, so no header is believed"),
+    }
+}
+
+fn is_local(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether the room is running; either is well.
+async fn running(http: &Http) -> Check {
+    const NAME: &str = "server";
+    let address = std::net::SocketAddr::new(http.address, http.port);
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(ANSWER_LIMIT)
+        .build();
+    let host = http.origin.rsplit('/').next().unwrap_or_default();
+    let asked = match client {
+        Ok(client) => client
+            .get(format!("http://{address}/health"))
+            .header("Host", host)
+            .send(),
+        Err(error) => return Check::warning(NAME, error.to_string(), "ask the room with `curl`"),
+    };
+    match asked.await {
+        Ok(answer) if answer.status().is_success() => Check::ok(
+            NAME,
+            format!("the room answers on {address}; it is not disturbed by this"),
+        ),
+        Ok(answer) => Check::warning(
+            NAME,
+            format!(
+                "what listens on {address} answers {} when asked for its health",
+                answer.status()
+            ),
+            "if it is not this room, give one of them another port (`http.port`)",
+        ),
+        Err(error) if error.is_connect() => Check::ok(
+            NAME,
+            format!(
+                "nothing answers on {address}: the room is stopped, and what follows holds for that"
+            ),
+        ),
+        Err(error) => Check::failed(
+            NAME,
+            format!("what listens on {address} gives no answer: {error}"),
+            "look at the room's own log; start it again if it hangs",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_and_proxy_are_judged() {
+        let judged = |origin: &str, content: &str, header: Option<&str>| {
+            let http = Http {
+                origin: origin.into(),
+                content_origin: content.into(),
+                proxy_header: header.map(Into::into),
+                ..Http::default()
+            };
+            (origins(&http).status, proxy(&http).status)
+        };
+        let (ok, warning, failed) = (Status::Ok, Status::Warning, Status::Failed);
+        let default = Http::default();
+        assert_eq!(
+            judged(&default.origin, &default.content_origin, None),
+            (ok, ok)
+        );
+        let (room, content) = ("https://room.example", "https://content.example");
+        assert_eq!(judged(room, content, None), (ok, warning));
+        assert_eq!(judged(room, content, Some("X-Real-IP")), (ok, ok));
+        assert_eq!(judged("http://room.example", content, None), (warning, ok));
+        assert_eq!(judged(room, room, Some("X-Real-IP")), (failed, ok));
+        assert_eq!(judged("room.example", content, None), (failed, ok));
+    }
+
+    #[tokio::test]
+    async fn a_room_that_does_not_run_is_well() {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = taken.local_addr().expect("an address").port();
+        drop(taken);
+        let http = Http {
+            port,
+            ..Http::default()
+        };
+        assert_eq!(running(&http).await.status, Status::Ok);
+    }
+}
