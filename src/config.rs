@@ -141,3 +141,67 @@ fn is_setting(name: &figment::value::UncasedStr) -> bool {
     let name = name.as_str().to_ascii_lowercase();
     name == "data" || name == "keys" || name.starts_with("http__") || name.starts_with("log__")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../docs/custos.example.toml");
+    /// Settings that have no default, as the example shows them.
+    const WITHOUT_DEFAULT: &str = "# proxy_header = ";
+
+    fn read(toml: &str) -> Result<Config, Box<figment::Error>> {
+        let defaults = Figment::from(Serialized::defaults(Config::default()));
+        let read = defaults.merge(Toml::string(toml)).extract();
+        read.map_err(Box::new)
+    }
+
+    fn settings(config: &Config) -> Map<String, Value> {
+        match serde_json::to_value(config) {
+            Ok(Value::Object(settings)) => settings,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Names of all settings, each as its line in a TOML file begins.
+    fn names(settings: &Map<String, Value>) -> Vec<String> {
+        let names = settings.iter().flat_map(|(name, value)| match value {
+            Value::Object(below) => names(below),
+            _ => vec![format!("{name} = ")],
+        });
+        names.collect()
+    }
+
+    #[test]
+    fn the_example_names_every_setting_at_its_default() {
+        let defaults = settings(&Config::default());
+        let example = read(EXAMPLE).expect("it is of its form");
+        assert_eq!(settings(&example), defaults);
+        let all = names(&defaults);
+        assert!(all.len() >= 9, "{all:?}");
+        for name in all {
+            let named = |line: &str| line.trim_start_matches("# ").starts_with(&name);
+            assert!(EXAMPLE.lines().any(named), "`{name}` is not in the example");
+        }
+        // No line has its effect by chance: without its comments it names the same settings.
+        let lines = EXAMPLE
+            .lines()
+            .filter(|line| line.contains(" = ") && !line.starts_with('#'));
+        assert_eq!(lines.count(), names(&defaults).len() - 1);
+    }
+
+    #[test]
+    fn what_the_example_only_shows_is_of_its_form() {
+        let shown = EXAMPLE.replace(WITHOUT_DEFAULT, &WITHOUT_DEFAULT[2..]);
+        let config = read(&shown).expect("it is of its form");
+        assert_eq!(config.http.proxy_header.as_deref(), Some("X-Real-IP"));
+    }
+
+    #[test]
+    fn a_setting_that_is_not_known_is_refused() {
+        read("dta = 1").expect_err("a slip of the pen");
+        read("[http]\nports = 1").expect_err("a slip of the pen");
+    }
+}
