@@ -8,14 +8,16 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 cycles=100
+rounds=1
 case ${1-} in
   '') ;;
-  --long) cycles=2000 ;;
+  --long) cycles=2000 rounds=20 ;;
   *) echo "usage: tests/campaigns/run.sh [--long]" >&2; exit 2 ;;
 esac
 [ -n "${CUSTOS_BIN-}" ] && [ -n "${CUSTOS_VERIFY_BIN-}" ] ||
   cargo build --quiet --locked -p custos -p custos-verify --bins
 python3 tests/campaigns/kill.py --cycles "$cycles"
+python3 tests/campaigns/backup.py --rounds "$rounds"
 if [ "${1-}" = --long ]; then
   cargo build --quiet --release --locked -p custos -p custos-verify --bins
   : "${CUSTOS_PYTHON:=$PWD/target/venv/bin/python}"
