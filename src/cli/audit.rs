@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Failed;
 use crate::{
-    app::audit::{self, Content, Options, Phase, Progress, Report},
+    app::audit::{self, AuditError, Content, Options, Phase, Progress, Report},
     config::Config,
     store::Store,
 };
@@ -49,11 +49,14 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
 
 /// Audits the room that the settings name, with progress on a terminal.
 pub(super) async fn examine(config: &Config, content: Content) -> Result<Report, Failed> {
+    if !config.database().is_file() {
+        return Err(AuditError::NoRoom.into());
+    }
     let bar = bar();
     let shown = bar.clone();
     let report = audit::audit(
         (&config.keys, &config.database()),
-        Store::local(&config.data)?,
+        Store::to_read(&config.data)?,
         Options { content },
         move |progress| show(&shown, progress),
     )

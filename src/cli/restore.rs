@@ -118,7 +118,7 @@ from the one that others have seen. Compare with the newest checkpoint that anyo
 revoked since (people suspended, tokens and sessions ended, links used) is valid again. See
 docs/OPERATIONS.md, \"After a restore\". The room says this at each start until
 {} is removed.",
-        restored.facts.published,
+        restored.facts.size,
         backup::note(&config.data).display()
     );
     println!(

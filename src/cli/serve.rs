@@ -10,7 +10,7 @@ use crate::{
     ambient::Ambient,
     app::{
         Room, backup,
-        open::{self, Places},
+        open::{self, OpenError, Places},
     },
     config::Config,
     http::{self, Edge, origins::Origins, text},
@@ -44,6 +44,10 @@ pub(super) async fn open(config: &Config, ambient: Ambient) -> Result<Room, Fail
         keys: config.keys.clone(),
         database: config.database(),
     };
+    // A store would be made where there is none, and a restore wants an empty folder.
+    if !places.database.is_file() {
+        return Err(OpenError::NoRoom.into());
+    }
     let store = Store::local(&config.data)?;
     Ok(open::open(&places, store, ambient).await?)
 }
