@@ -15,6 +15,11 @@ pub enum BackupError {
     /// The register can't be read.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// The register can't be copied.
+    #[error(
+        "the register can't be copied to the backup: {0}; what stood there before is as it was"
+    )]
+    Copy(DbError),
     /// The register is not whole.
     #[error(
         "the register is damaged: {}; nothing was kept of this backup, earlier ones are untouched. Run `custos audit`", .0.join("; ")
@@ -23,6 +28,11 @@ pub enum BackupError {
     /// A folder of the store can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A copy can't be written.
+    #[error(
+        "a copy can't be written; what stood there before is as it was. Look at the disk that is copied to, then run the same command again"
+    )]
+    Unwritten(#[source] StoreError),
     /// The file system refuses.
     #[error("`{path}` can't be used: {source}")]
     Io {

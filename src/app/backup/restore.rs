@@ -288,7 +288,7 @@ async fn copy_one(
             match bytes::object(from, object, target).await {
                 Ok(found) => Ok(Found::Mark(found)),
                 Err(NotCopied::Unread(error)) => Ok(unread(&error)),
-                Err(NotCopied::Unwritten(error)) => Err(error.into()),
+                Err(NotCopied::Unwritten(error)) => Err(BackupError::Unwritten(error)),
             }
         }
         Part::Tile(tile) => {
@@ -304,7 +304,8 @@ async fn copy_one(
             if let Some(to) = to
                 && (found == mark || even_damaged)
             {
-                to.put_public(&path, bytes).await?;
+                let put = to.put_public(&path, bytes).await;
+                put.map_err(BackupError::Unwritten)?;
             }
             Ok(Found::Mark(found))
         }

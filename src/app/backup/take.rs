@@ -177,7 +177,7 @@ impl Work<'_> {
         let read = tokio::task::spawn_blocking(move || {
             let mut live = copying::open(&database)?;
             let schema = copying::schema(&mut live)?;
-            copying::copy_into(&mut live, &copy)?;
+            copying::copy_into(&mut live, &copy).map_err(BackupError::Copy)?;
             drop(live);
             let mut copied = copying::connect_to_read(&copy, Others::None)?;
             let faults = copying::faults(&mut copied)?;
@@ -435,7 +435,7 @@ async fn copy_one(
             match bytes::object(from, object, Some(target)).await {
                 Ok(mark) => mark,
                 Err(NotCopied::Unread(error)) => return Ok(Outcome::Unread(error)),
-                Err(NotCopied::Unwritten(error)) => return Err(error.into()),
+                Err(NotCopied::Unwritten(error)) => return Err(BackupError::Unwritten(error)),
             }
         }
         Part::Tile(tile) => {
@@ -447,7 +447,8 @@ async fn copy_one(
                 sha256: sha256(&[&bytes]),
                 bytes: bytes.len() as u64,
             };
-            to.put_public(&tile.to_string(), bytes).await?;
+            let put = to.put_public(&tile.to_string(), bytes).await;
+            put.map_err(BackupError::Unwritten)?;
             mark
         }
         Part::State(_) => unreachable!("states are written whole, not copied part by part"),

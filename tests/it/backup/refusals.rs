@@ -239,7 +239,10 @@ async fn a_damaged_register_makes_no_backup_and_spoils_none() {
     let refused = backup::take(&source, &to, Options::default(), &ambient, |_| ()).await;
     let refused = refused.expect_err("refused");
     assert!(
-        matches!(refused, BackupError::Register(_) | BackupError::Db(_)),
+        matches!(
+            refused,
+            BackupError::Register(_) | BackupError::Copy(_) | BackupError::Db(_)
+        ),
         "{refused:?}"
     );
     let check = vault.restore("unused", Wish::Check).await.expect("checked");
