@@ -16,6 +16,7 @@ pub mod dialect;
 pub mod disclosures;
 pub mod entries;
 pub mod evidence;
+pub mod filings;
 pub mod founding;
 pub mod head;
 pub mod keys;
@@ -29,6 +30,7 @@ pub mod sessions;
 pub mod uploads;
 pub mod value;
 pub mod views;
+pub mod walls;
 
 pub use dialect::AnyConnection as Connection;
 pub use pool::{Pool, Pooled};

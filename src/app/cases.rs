@@ -1,5 +1,6 @@
 //! Cases: opening them, who works on them, and what is in them.
 
+mod course;
 mod listing;
 
 use custos_core::{
@@ -33,6 +34,7 @@ use crate::{
 };
 
 pub use crate::policy::facts::CaseRole;
+pub use course::{NewStage, end_role, set_stage};
 pub(super) use listing::shown_states;
 pub use listing::{
     CasePage, CaseSummary, ItemSummary, MayOnCase, MemberSummary, PartySummary, list_cases,
@@ -64,6 +66,7 @@ pub async fn open_case(room: &Room, who: &SignedIn, new: NewCase) -> Result<Done
         number: text::line("case number", &new.number)?,
         title: text::line("title", &new.title)?,
         description: text::text("description", &new.description)?,
+        outcome: String::new(),
     };
     room.writer.submit(Open { who: *who, details }).await
 }

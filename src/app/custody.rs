@@ -2,7 +2,7 @@
 
 use custos_core::{
     event::{kind, slot},
-    ids::{ItemId, LeafIndex, PersonId, ScopeId, Timestamp},
+    ids::{Id, ItemId, LeafIndex, PersonId, ScopeId, Timestamp},
     receipt::Receipt,
 };
 use serde::Serialize;
@@ -48,6 +48,8 @@ pub struct HistoryLine {
     pub actor_name: Option<String>,
     /// In which role.
     pub role: Option<String>,
+    /// The order under which it was done.
+    pub authority: Option<Id>,
     /// Why: `{"code","text"}`.
     pub purpose: Option<Value>,
     /// Slot 22; what it holds depends on the kind. Null where it is withheld.
@@ -174,6 +176,7 @@ fn line(sight: &Sight, opened: &Opened, published: u64) -> HistoryLine {
         actor: text(shown(slot::ACTOR)).and_then(|id| id.parse().ok()),
         actor_name: None,
         role: text(shown(slot::ROLE)),
+        authority: text(shown(slot::AUTHORITY)).and_then(|id| id.parse().ok()),
         purpose: (!purpose.is_null()).then_some(purpose),
         detail: shown(slot::DETAIL),
         published: opened.index.get() < published,

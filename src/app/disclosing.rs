@@ -11,6 +11,9 @@ use crate::{
     policy::facts::{CaseRole, RoomRole},
 };
 
+/// Kinds of entries about an item whose detail is not for those alone who count the scope.
+const FILED: &[&str] = &["correct", "exhibit", "transfer"];
+
 /// How much a reader may see of the entries of one thing.
 #[derive(Debug, Clone, Copy)]
 pub struct Sight {
@@ -66,6 +69,8 @@ impl Sight {
             slot::ACTOR..=slot::AUTHENTICATION | slot::AUTHORITY => {
                 self.counts_scope || own || kind::adds_item(opened.kind())
             }
+            // What is filed about an item stands on its page for everyone who sees it.
+            slot::DETAIL if FILED.contains(&opened.kind()) => true,
             slot::PURPOSE | slot::DETAIL..=slot::STORED => self.counts_scope || own,
             _ => self.counts_scope,
         }

@@ -1,5 +1,7 @@
 //! Items: what is known of them, and what narrows their use.
 
+mod filed;
+
 use custos_core::{
     event::slot,
     ids::{CaseId, Id, ItemId, PersonId, ScopeId, Timestamp},
@@ -20,18 +22,21 @@ use crate::{
     db::{
         bound,
         decide::ItemFacts,
-        evidence::{self, ChangesState, StateRow},
+        evidence::{self, ChangesState, Derived, StateRow},
         people,
     },
     policy::{
         Permit,
         action::{
-            Download, LiftRestriction, MakeBundle, OpenView, ReadHistory, ReadItem, Restrict,
-            Serve, TakeReceipt,
+            Correct, Download, LiftRestriction, MakeBundle, OfferExhibit, OpenView, ReadHistory,
+            ReadItem, RecordTransfer, Restrict, RuleOnExhibit, Serve, TakeReceipt,
         },
         facts::{ItemState, Purpose as PolicyPurpose, PurposeCode, Resource},
     },
 };
+
+pub use filed::Filed;
+use filed::{filed, visible_sources};
 
 /// What the reader may do with an item, so that pages offer nothing that would be refused.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -53,6 +58,14 @@ pub struct MayOnItem {
     pub restrict: bool,
     /// Lift its restriction.
     pub lift_restriction: bool,
+    /// Append a correction.
+    pub correct: bool,
+    /// Record that the physical thing changed hands.
+    pub record_transfer: bool,
+    /// Offer it as an exhibit.
+    pub offer_exhibit: bool,
+    /// Rule on it as an exhibit.
+    pub rule_on_exhibit: bool,
 }
 
 /// An item's metadata, as far as the reader may know it.
@@ -86,6 +99,11 @@ pub struct ItemPage {
     pub received_at: Timestamp,
     /// Names of the states that hold.
     pub states: Vec<String>,
+    /// How it was made from other items, of which those are named that the reader may know of.
+    pub derived: Option<Derived>,
+    /// What was filed about it.
+    #[serde(flatten)]
+    pub filed: Filed,
     /// What the reader may do.
     pub may: MayOnItem,
 }
@@ -153,7 +171,12 @@ impl Command for Read {
             &permit,
             row.details.depositor,
         )?;
+        let filed = filed(tx, &asking, &facts, &permit)?;
         let told = row.details;
+        let derived = told
+            .derived
+            .map(|derived| visible_sources(tx, &asking, derived))
+            .transpose()?;
         Ok(ItemPage {
             id: row.id,
             case: row.case_id,
@@ -169,6 +192,8 @@ impl Command for Read {
             depositor_name,
             received_at: told.received_at,
             states: shown_states(&asking, &facts.item),
+            derived,
+            filed,
             may: may(tx, asking, &resource),
         })
     }
@@ -194,6 +219,10 @@ fn may(tx: &Tx<'_>, mut asking: Asking, resource: &Resource) -> MayOnItem {
         serve: allowed::<Serve>(tx, asking, resource).is_some(),
         restrict: !restricted && allowed::<Restrict>(tx, asking, resource).is_some(),
         lift_restriction: restricted && allowed::<LiftRestriction>(tx, asking, resource).is_some(),
+        correct: allowed::<Correct>(tx, asking, resource).is_some(),
+        record_transfer: allowed::<RecordTransfer>(tx, asking, resource).is_some(),
+        offer_exhibit: allowed::<OfferExhibit>(tx, asking, resource).is_some(),
+        rule_on_exhibit: allowed::<RuleOnExhibit>(tx, asking, resource).is_some(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use custos_core::ids::CaseId;
+use custos_core::ids::{CaseId, ItemId};
 use serde_json::{Value, json};
 
 use super::{access::Access, bars::Bars, failed};
@@ -15,7 +15,7 @@ use crate::{
         hashes::Hashes,
         journal::{self, Journal, Kept},
         names::{self, Name},
-        told::{Captured, Told},
+        told::{Captured, Derivation, Told},
     },
 };
 
@@ -121,6 +121,55 @@ struct ToldArguments {
     /// Restrict it from the start
     #[arg(long)]
     restricted: bool,
+    /// More of its origin: `device_serial=KX-77`, `consent=given in writing`, ...
+    #[arg(long = "particular", value_name = "NAME=TEXT", value_parser = particular)]
+    particulars: Vec<(String, String)>,
+    #[command(flatten)]
+    derivation: DerivationArguments,
+}
+
+/// How the files were made from items of the case.
+#[derive(Debug, Args)]
+#[group(id = "derivation")]
+struct DerivationArguments {
+    /// An item of the case from which the file was made; may be given several times
+    #[arg(long = "made-from", value_name = "ITEM", requires_all = ["made_with", "made_by", "made_for"])]
+    made_from: Vec<ItemId>,
+    /// The tool that made it
+    #[arg(long, value_name = "TEXT", requires = "made_from")]
+    made_with: Option<String>,
+    /// Version of that tool
+    #[arg(long, value_name = "TEXT", requires = "made_from")]
+    made_version: Option<String>,
+    /// How that tool was set, without words that are withheld
+    #[arg(long, value_name = "TEXT", requires = "made_from")]
+    made_how: Option<String>,
+    /// Who ran it
+    #[arg(long, value_name = "TEXT", requires = "made_from")]
+    made_by: Option<String>,
+    /// Why: `redaction`, `transcript`, `translation`, ...
+    #[arg(long, value_name = "TEXT", requires = "made_from")]
+    made_for: Option<String>,
+}
+
+impl DerivationArguments {
+    fn derivation(self) -> Option<Derivation> {
+        (!self.made_from.is_empty()).then(|| Derivation {
+            sources: self.made_from,
+            tool: self.made_with.unwrap_or_default(),
+            version: self.made_version.unwrap_or_default(),
+            parameters: self.made_how.unwrap_or_default(),
+            operator: self.made_by.unwrap_or_default(),
+            reason: self.made_for.unwrap_or_default(),
+        })
+    }
+}
+
+fn particular(text: &str) -> Result<(String, String), String> {
+    let (name, told) = text
+        .split_once('=')
+        .ok_or("give name and text, like `device_serial=KX-77`")?;
+    Ok((name.trim().into(), told.trim().into()))
 }
 
 pub(super) async fn run(arguments: Arguments) -> ExitCode {
@@ -163,6 +212,8 @@ async fn deposit(arguments: Arguments) -> Result<Tally, ClientError> {
             authority: told.authority,
             source: told.source,
             restricted: told.restricted,
+            particulars: told.particulars.into_iter().collect(),
+            derived: told.derivation.derivation(),
         },
         references: arguments.reference.unwrap_or(References::Names),
         hashes,

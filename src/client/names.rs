@@ -121,6 +121,25 @@ pub fn free(reference: &str, taken: &HashSet<String>) -> String {
         .expect("numbers do not end before the set does")
 }
 
+/// The reference to try after one that is taken: `JS/7` after `JS/6`, `a.txt (2)` after `a.txt`.
+pub fn after(reference: &str) -> String {
+    let numbered = |head: &str, number: &str, tail: &str| {
+        let number = custos_core::ids::decimal(number).ok()?;
+        Some(format!("{head}{}{tail}", number.saturating_add(1)))
+    };
+    let counted = reference.strip_suffix(')').and_then(|rest| {
+        let (head, number) = rest.rsplit_once(" (")?;
+        numbered(&format!("{head} ("), number, ")")
+    });
+    let slashed = || {
+        let (head, number) = reference.rsplit_once('/')?;
+        numbered(&format!("{head}/"), number, "")
+    };
+    counted
+        .or_else(slashed)
+        .unwrap_or_else(|| format!("{reference} (2)"))
+}
+
 /// A file name made of a reference: `JS/1` is `JS-1`.
 pub fn file_stem(reference: &str) -> String {
     let mut stem = String::new();
@@ -169,6 +188,20 @@ mod tests {
         assert_eq!(shown(Path::new("a\u{202e}fdp.exe")), "a\\u{202e}fdp.exe");
         assert_eq!(shown(Path::new("Zeugin Müller.mp4")), "Zeugin Müller.mp4");
         assert_eq!(plain("ok\u{9b}31m"), "ok\\u{9b}31m");
+    }
+
+    #[test]
+    fn the_next_reference_counts_on() {
+        for (taken, next) in [
+            ("JS/6", "JS/7"),
+            ("JS/x", "JS/x (2)"),
+            ("a.txt", "a.txt (2)"),
+            ("a.txt (2)", "a.txt (3)"),
+            ("a (b)", "a (b) (2)"),
+            ("", " (2)"),
+        ] {
+            assert_eq!(after(taken), next);
+        }
     }
 
     #[test]

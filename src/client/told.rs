@@ -1,8 +1,10 @@
 //! What is told of an item before its bytes, as the API takes it.
 
+use std::collections::BTreeMap;
+
 use custos_core::{
     hash::{Hash, sha256},
-    ids::Timestamp,
+    ids::{ItemId, Timestamp},
 };
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -55,6 +57,27 @@ pub struct Told {
     pub source: String,
     /// Restricted from the start.
     pub restricted: bool,
+    /// More of its origin, by the names that the room takes.
+    pub particulars: BTreeMap<String, String>,
+    /// How it was made from items of the case, if it was.
+    pub derived: Option<Derivation>,
+}
+
+/// How a file was made from items of the case.
+#[derive(Debug, Clone, Serialize)]
+pub struct Derivation {
+    /// The items.
+    pub sources: Vec<ItemId>,
+    /// By which tool.
+    pub tool: String,
+    /// Its version.
+    pub version: String,
+    /// How the tool was set.
+    pub parameters: String,
+    /// Who ran it.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A hash that is declared with an item.
@@ -86,6 +109,10 @@ pub struct Announcement<'a> {
     device: &'a str,
     tool: &'a str,
     sensitivity: &'static str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    particulars: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    derived: Option<&'a Derivation>,
 }
 
 impl Told {
@@ -113,6 +140,8 @@ impl Told {
             } else {
                 "normal"
             },
+            particulars: &self.particulars,
+            derived: self.derived.as_ref(),
         }
     }
 }

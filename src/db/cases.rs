@@ -1,6 +1,8 @@
 //! Cases, the parties to them, and who works on them.
 
-use custos_core::ids::{CaseId, Id, PartyId, PersonId, RowId, ScopeId};
+mod roles;
+
+use custos_core::ids::{CaseId, Id, PartyId, ScopeId};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -9,17 +11,20 @@ use super::{
     bound::{self, Binding, Bound},
     keys,
     rows::{id, rev, revision},
-    schema::{cases, parties, roles},
+    schema::{cases, parties},
     value::Place,
 };
 use crate::{
     ambient::Ambient,
     keyring::Keyring,
     policy::{
-        action::{AddParty, AddPerson, ManagePeople, OpenCase, ReadCase},
+        action::{AddParty, ChangeStage, OpenCase, ReadCase},
         permit::Permit,
     },
 };
+
+pub use roles::{RoleRow, end_role, insert_role, insert_room_role, roles};
+pub(super) use roles::{roles_of, write_role};
 
 /// A case.
 #[derive(Debug, Clone, Serialize)]
@@ -47,6 +52,9 @@ pub struct CaseDetails {
     pub title: String,
     /// What it is about.
     pub description: String,
+    /// How it ended, or why it was opened again.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub outcome: String,
 }
 
 impl Bound for CaseRow {
@@ -95,39 +103,6 @@ impl Bound for PartyRow {
     }
 }
 
-/// A role of a person, on a case or, without one, in the room.
-#[derive(Debug, Clone, Serialize)]
-pub struct RoleRow {
-    /// Its id.
-    pub id: RowId,
-    /// Revision of the row.
-    pub rev: u64,
-    /// Who has it.
-    pub person_id: PersonId,
-    /// On which case.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub case_id: Option<CaseId>,
-    /// On whose side.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub party_id: Option<PartyId>,
-    /// Its name in the policy set.
-    pub role: String,
-    /// `active` or `ended`.
-    pub status: String,
-}
-
-impl Bound for RoleRow {
-    const TABLE: &'static str = "roles";
-
-    fn id(&self) -> Id {
-        self.id.id()
-    }
-
-    fn rev(&self) -> u64 {
-        self.rev
-    }
-}
-
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = cases)]
 struct RawCase {
@@ -151,20 +126,6 @@ struct RawParty {
     case_id: Vec<u8>,
     side: String,
     details: Vec<u8>,
-}
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = roles)]
-struct RawRole {
-    id: Vec<u8>,
-    rev: i64,
-    salt: Vec<u8>,
-    entry: Vec<u8>,
-    person_id: Vec<u8>,
-    case_id: Option<Vec<u8>>,
-    party_id: Option<Vec<u8>>,
-    role: String,
-    status: String,
 }
 
 /// Writes a new case; its scopes exist already.
@@ -225,55 +186,55 @@ pub fn insert_party(
     Ok(())
 }
 
-/// Gives a person a role on a case.
+/// Writes the next revision of a case.
 ///
 /// # Errors
-/// The row can't be written.
-pub fn insert_role(
+/// [`DbError::Damaged`] when the row is not at the revision before.
+pub fn set_stage(
     connection: &mut Connection,
-    _permit: &Permit<AddPerson>,
-    row: &RoleRow,
+    _permit: &Permit<ChangeStage>,
+    (keyring, ambient): (&Keyring, &Ambient),
+    row: &CaseRow,
     binding: &Binding,
     entry: &[u8; 32],
 ) -> Result<(), DbError> {
-    write_role(connection, row, binding, entry)
-}
-
-/// Gives a person a role in the room.
-///
-/// # Errors
-/// The row can't be written.
-pub fn insert_room_role(
-    connection: &mut Connection,
-    _permit: &Permit<ManagePeople>,
-    row: &RoleRow,
-    binding: &Binding,
-    entry: &[u8; 32],
-) -> Result<(), DbError> {
-    write_role(connection, row, binding, entry)
-}
-
-/// Writes a role; the callers hold the permit, or found the room.
-pub(super) fn write_role(
-    connection: &mut Connection,
-    row: &RoleRow,
-    binding: &Binding,
-    entry: &[u8; 32],
-) -> Result<(), DbError> {
-    diesel::insert_into(roles::table)
-        .values(RawRole {
-            id: row.id.as_bytes().to_vec(),
-            rev: rev(row.rev),
-            salt: binding.salt.to_vec(),
-            entry: entry.to_vec(),
-            person_id: row.person_id.as_bytes().to_vec(),
-            case_id: row.case_id.map(|id| id.as_bytes().to_vec()),
-            party_id: row.party_id.map(|id| id.as_bytes().to_vec()),
-            role: row.role.clone(),
-            status: row.status.clone(),
-        })
+    let keys = keys::scope(connection, keyring, row.scope_id)?;
+    let details = place("cases", row.id()).seal_json(keys.value.as_bytes(), ambient, &row.details);
+    let changed = diesel::update(cases::table.find(row.id.as_bytes().to_vec()))
+        .filter(cases::rev.eq(rev(row.rev) - 1))
+        .set((
+            cases::rev.eq(rev(row.rev)),
+            cases::salt.eq(binding.salt.to_vec()),
+            cases::entry.eq(entry.to_vec()),
+            cases::stage.eq(&row.stage),
+            cases::details.eq(details),
+        ))
         .execute(connection)?;
-    Ok(())
+    revised("cases", row.id(), changed)
+}
+
+fn revised(table: &'static str, row: Id, changed: usize) -> Result<(), DbError> {
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(DbError::damaged(
+            table,
+            row,
+            "it is not at the revision before",
+        ))
+    }
+}
+
+/// A case whose stage is to be changed.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn staged(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    permit: &Permit<ChangeStage>,
+) -> Result<Option<CaseRow>, DbError> {
+    find(connection, keyring, permit.resource().id.into())
 }
 
 /// A case, with what is encrypted of it.
@@ -308,25 +269,6 @@ pub fn parties(
         .load(connection)?;
     raw.into_iter()
         .map(|raw| party(connection, keyring, found.scope_id, raw))
-        .collect()
-}
-
-/// Who has a role on a case, in the order of the roles' ids.
-///
-/// # Errors
-/// [`DbError::Damaged`].
-pub fn roles(
-    connection: &mut Connection,
-    keyring: &Keyring,
-    permit: &Permit<ReadCase>,
-) -> Result<Vec<RoleRow>, DbError> {
-    let raw: Vec<RawRole> = roles::table
-        .filter(roles::case_id.eq(permit.resource().id.as_bytes().to_vec()))
-        .order(roles::id)
-        .select(RawRole::as_select())
-        .load(connection)?;
-    raw.into_iter()
-        .map(|raw| role(connection, keyring, raw))
         .collect()
 }
 
@@ -378,23 +320,6 @@ pub(super) fn find_party(
         .transpose()
 }
 
-/// Every active role of a person, checked; for decisions.
-pub(super) fn roles_of(
-    connection: &mut Connection,
-    keyring: &Keyring,
-    person: PersonId,
-) -> Result<Vec<RoleRow>, DbError> {
-    let raw: Vec<RawRole> = roles::table
-        .filter(roles::person_id.eq(person.as_bytes().to_vec()))
-        .filter(roles::status.eq("active"))
-        .order(roles::id)
-        .select(RawRole::as_select())
-        .load(connection)?;
-    raw.into_iter()
-        .map(|raw| role(connection, keyring, raw))
-        .collect()
-}
-
 fn party(
     connection: &mut Connection,
     keyring: &Keyring,
@@ -409,20 +334,6 @@ fn party(
         case_id: id("parties", &raw.case_id)?,
         side: raw.side,
         details: place("parties", party_id.id()).open_json(keys.value.as_bytes(), &raw.details)?,
-    };
-    bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
-    Ok(row)
-}
-
-fn role(connection: &mut Connection, keyring: &Keyring, raw: RawRole) -> Result<RoleRow, DbError> {
-    let row = RoleRow {
-        id: id("roles", &raw.id)?,
-        rev: revision("roles", raw.rev)?,
-        person_id: id("roles", &raw.person_id)?,
-        case_id: raw.case_id.map(|case| id("roles", &case)).transpose()?,
-        party_id: raw.party_id.map(|party| id("roles", &party)).transpose()?,
-        role: raw.role,
-        status: raw.status,
     };
     bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
     Ok(row)

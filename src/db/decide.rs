@@ -5,9 +5,16 @@
 
 use std::collections::BTreeSet;
 
-use custos_core::ids::{AccountId, CaseId, ItemId, PartyId, PersonId, ScopeId};
+use custos_core::ids::{AccountId, CaseId, ItemId, PartyId, PersonId, RowId, ScopeId};
 
-use super::{Connection, DbError, cases, disclosures, evidence, people};
+use super::{
+    Connection, DbError,
+    cases::{self, RoleRow},
+    disclosures, evidence,
+    filings::{self, Exhibit, FilingRow, Order},
+    people,
+    walls::{self, WallRow},
+};
 use crate::{
     keyring::Keyring,
     policy::facts::{self, Actor, Appointee, Assignment, CaseRole, ItemState, RoomRole, Stage},
@@ -65,6 +72,7 @@ pub fn actor(
         account_active: account.status == "active",
         room_roles: BTreeSet::new(),
         case_roles: BTreeSet::new(),
+        walled_from: walls::of_person(connection, keyring, person.id)?,
         strong_factor_age: None,
     };
     for row in cases::roles_of(connection, keyring, person.id)? {
@@ -236,6 +244,7 @@ pub fn appointee(
         role,
         party,
         defence_of,
+        walled: walls::of_person(connection, keyring, person)?.contains(&case),
     }))
 }
 
@@ -251,4 +260,86 @@ pub fn party_in_case(
 ) -> Result<bool, DbError> {
     let found = cases::find_party(connection, keyring, case.scope, party)?;
     Ok(found.is_some_and(|row| row.case_id == case.case.id))
+}
+
+/// Whether an order was made in a case.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn order_in_case(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    case: &CaseFacts,
+    order: RowId,
+) -> Result<bool, DbError> {
+    if !filings::is_of_case(connection, case.case.id, order)? {
+        return Ok(false);
+    }
+    Ok(filings::find::<Order>(connection, keyring, case.scope, order)?.is_some())
+}
+
+/// The exhibits of a case, oldest first; each is then filtered by what may be known of its item.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn exhibits(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    case: &CaseFacts,
+) -> Result<Vec<FilingRow<Exhibit>>, DbError> {
+    filings::of_case(connection, keyring, case.scope, case.case.id)
+}
+
+/// The wall between a person and a case, up or down; `None` where none was ever raised.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn wall(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    person: PersonId,
+    case: CaseId,
+) -> Result<Option<WallRow>, DbError> {
+    walls::between(connection, keyring, person, case)
+}
+
+/// The active role of this name that a person has on a case.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn role_on_case(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    (case, person): (CaseId, PersonId),
+    role: CaseRole,
+) -> Result<Option<RoleRow>, DbError> {
+    let held = cases::roles_of(connection, keyring, person)?;
+    Ok(held
+        .into_iter()
+        .find(|row| row.case_id == Some(case) && row.role == role.name()))
+}
+
+/// Whether there is such a person.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn is_person(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    person: PersonId,
+) -> Result<bool, DbError> {
+    Ok(people::find(connection, keyring, room, person)?.is_some())
+}
+
+/// The orders made in a case, oldest first.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn orders(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    case: &CaseFacts,
+) -> Result<Vec<FilingRow<Order>>, DbError> {
+    filings::of_case(connection, keyring, case.scope, case.case.id)
 }

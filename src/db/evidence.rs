@@ -1,6 +1,9 @@
 //! Items, their states, and the commitments of what is stored of them.
 
-use custos_core::ids::{CaseId, Id, ItemId, ObjectId, PersonId, ScopeId, Timestamp};
+use custos_core::{
+    hash::Hash,
+    ids::{CaseId, Id, ItemId, ObjectId, PersonId, ScopeId, Timestamp},
+};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,6 +12,7 @@ use zeroize::Zeroizing;
 use super::{
     Connection, DbError,
     bound::{self, Binding, Bound},
+    filings::{Derivative, Files},
     keys,
     rows::{id, rev, revision},
     schema::{items, objects, states},
@@ -18,7 +22,9 @@ use crate::{
     ambient::Ambient,
     keyring::Keyring,
     policy::{
-        action::{ActionKind, Deposit, Download, LiftRestriction, OpenView, ReadItem, Restrict},
+        action::{
+            ActionKind, Deposit, Derive, Download, LiftRestriction, OpenView, ReadItem, Restrict,
+        },
         permit::Permit,
     },
 };
@@ -38,6 +44,10 @@ pub struct ItemRow {
     pub nth: u64,
     /// What is stored of it.
     pub object_id: ObjectId,
+    /// HMAC of its reference within its compartment, in hex; absent in items that are older
+    /// than the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference_index: Option<String>,
     /// What is encrypted.
     pub details: ItemDetails,
 }
@@ -73,7 +83,32 @@ pub struct ItemDetails {
     pub depositor: PersonId,
     /// When its last byte was received.
     pub received_at: Timestamp,
+    /// How it was made from other items, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<Derived>,
 }
+
+/// How an item was made from others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derived {
+    /// The items that it was made from.
+    pub sources: Vec<ItemId>,
+    /// By which tool.
+    pub tool: String,
+    /// Its version.
+    pub version: String,
+    /// How the tool was set.
+    pub parameters: String,
+    /// Who ran it.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Permission to add an item to a case.
+pub trait AddsItem: ActionKind + Files<Derivative> {}
+impl AddsItem for Deposit {}
+impl AddsItem for Derive {}
 
 impl Bound for ItemRow {
     const TABLE: &'static str = "items";
@@ -122,6 +157,7 @@ struct RawItem {
     nth: i64,
     object_id: Vec<u8>,
     details: Vec<u8>,
+    reference_index: Option<Vec<u8>>,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -138,9 +174,9 @@ struct RawState {
 ///
 /// # Errors
 /// The rows can't be written.
-pub fn insert(
+pub fn insert<A: AddsItem>(
     connection: &mut Connection,
-    _permit: &Permit<Deposit>,
+    _permit: &Permit<A>,
     (keyring, ambient): (&Keyring, &Ambient),
     (row, binding): (&ItemRow, &Binding),
     (state, state_binding): (&StateRow, &Binding),
@@ -161,6 +197,10 @@ pub fn insert(
             nth: rev(row.nth),
             object_id: row.object_id.as_bytes().to_vec(),
             details,
+            reference_index: row
+                .reference_index
+                .as_ref()
+                .map(|index| hex::decode(index).expect("an index is made in hex")),
         })
         .execute(connection)?;
     diesel::insert_into(states::table)
@@ -183,6 +223,38 @@ pub fn insert(
         ))
         .execute(connection)?;
     Ok(())
+}
+
+/// Whether an item has this reference index.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn is_reference_taken<A: AddsItem>(
+    connection: &mut Connection,
+    _permit: &Permit<A>,
+    index: &[u8; 32],
+) -> Result<bool, DbError> {
+    let found: i64 = items::table
+        .filter(items::reference_index.eq(index.to_vec()))
+        .count()
+        .get_result(connection)?;
+    Ok(found > 0)
+}
+
+/// The C of the entry that added an item from which another is made.
+///
+/// # Errors
+/// [`DbError::Damaged`]: the item is not there, or its entry is no hash.
+pub fn adding(connection: &mut Connection, permit: &Permit<Derive>) -> Result<Hash, DbError> {
+    let item = permit.resource().id;
+    let entry: Option<Vec<u8>> = items::table
+        .find(item.as_bytes().to_vec())
+        .select(items::entry)
+        .first(connection)
+        .optional()?;
+    let c = entry.and_then(|entry| <[u8; 32]>::try_from(entry).ok());
+    c.map(Hash::from_bytes)
+        .ok_or_else(|| DbError::damaged("items", item, "its entry is no hash"))
 }
 
 /// Permission to change what narrows the use of an item.
@@ -316,6 +388,7 @@ pub(super) fn find(
         scope_id,
         nth: revision("items", raw.nth)?,
         object_id: id("items", &raw.object_id)?,
+        reference_index: raw.reference_index.map(hex::encode),
         details: place("items", "details", item.id())
             .open_json(keys.value.as_bytes(), &raw.details)?,
     };

@@ -160,6 +160,7 @@ diesel::table! {
         nth -> BigInt,
         object_id -> Binary,
         details -> Binary,
+        reference_index -> Nullable<Binary>,
     }
 }
 
@@ -260,6 +261,33 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    filings (id) {
+        id -> Binary,
+        rev -> BigInt,
+        salt -> Binary,
+        entry -> Binary,
+        case_id -> Binary,
+        item_id -> Nullable<Binary>,
+        kind -> Text,
+        status -> Text,
+        filed_at -> BigInt,
+        details -> Binary,
+    }
+}
+
+diesel::table! {
+    walls (id) {
+        id -> Binary,
+        rev -> BigInt,
+        salt -> Binary,
+        entry -> Binary,
+        person_id -> Binary,
+        case_id -> Binary,
+        status -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     log_head,
     entries,
@@ -281,5 +309,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     enrolments,
     uploads,
-    views
+    views,
+    filings,
+    walls
 );

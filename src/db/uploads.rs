@@ -9,17 +9,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Connection, DbError, keys,
+    Connection, DbError,
+    evidence::{AddsItem, Derived},
+    keys,
     mac::{self, Authenticated},
     rows::{id, time},
     schema::uploads,
     value::Place,
 };
-use crate::{
-    ambient::Ambient,
-    keyring::Keyring,
-    policy::{action::Deposit, permit::Permit},
-};
+use crate::{ambient::Ambient, keyring::Keyring, policy::permit::Permit};
 
 /// An announced deposit.
 #[derive(Debug, Clone, Serialize)]
@@ -53,6 +51,9 @@ pub struct UploadDetails {
     pub provenance: Value,
     /// Whether it is restricted from the start.
     pub restricted: bool,
+    /// How it was made from other items, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<Derived>,
 }
 
 impl Authenticated for UploadRow {
@@ -79,9 +80,9 @@ struct Raw {
 ///
 /// # Errors
 /// The row can't be written.
-pub fn insert(
+pub fn insert<A: AddsItem>(
     connection: &mut Connection,
-    _permit: &Permit<Deposit>,
+    _permit: &Permit<A>,
     (keyring, ambient, key): (&Keyring, &Ambient, &SessionKey),
     scope: ScopeId,
     row: &UploadRow,
@@ -105,9 +106,9 @@ pub fn insert(
 ///
 /// # Errors
 /// [`DbError::Damaged`] when it became one already.
-pub fn finish(
+pub fn finish<A: AddsItem>(
     connection: &mut Connection,
-    _permit: &Permit<Deposit>,
+    _permit: &Permit<A>,
     key: &SessionKey,
     row: &UploadRow,
 ) -> Result<(), DbError> {

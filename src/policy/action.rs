@@ -62,10 +62,18 @@ actions! {
     AddParty = "add_party",
     /// Ask for the list of cases, of which each is then filtered by [`ReadCase`]. On the room.
     ListCases = "list_cases",
+    /// End a person's role on a case. On the case.
+    EndRole = "end_role",
+    /// Close a case or open it again. On the case.
+    ChangeStage = "change_stage",
+    /// Raise or lower a wall between a person and a case. On the case.
+    KeepWalls = "keep_walls",
     /// Read a case's metadata and ask for its items, each then filtered by [`ReadItem`]. On the case.
     ReadCase = "read_case",
     /// Take in an item. On the case.
     Deposit = "deposit",
+    /// Take in an item that was made from others. On the case, and on each of the others.
+    Derive = "derive",
     /// Learn that an item exists, and read its metadata. On the item.
     ReadItem = "read_item",
     /// Open a view, which reads content in place for 30 minutes. On the item.
@@ -83,6 +91,16 @@ actions! {
     Serve = "serve",
     /// Learn that a served set exists, and read what is in it. On the set.
     ReadSet = "read_set",
+    /// Append a correction of what was told of an item. On the item.
+    Correct = "correct",
+    /// Record that the physical thing changed hands. On the item.
+    RecordTransfer = "record_transfer",
+    /// Make an order. On the case.
+    MakeOrder = "make_order",
+    /// Offer an item as an exhibit, or withdraw the offer. On the item.
+    OfferExhibit = "offer_exhibit",
+    /// Admit or reject an exhibit. On the item.
+    RuleOnExhibit = "rule_on_exhibit",
     /// Restrict an item. On the item.
     Restrict = "restrict",
     /// Lift a restriction. On the item.

@@ -150,6 +150,8 @@ pub struct Actor {
     pub room_roles: BTreeSet<RoomRole>,
     /// Roles on cases. All may be given: only those on the resource's case reach Cedar.
     pub case_roles: BTreeSet<Assignment>,
+    /// Cases that a wall keeps the person from.
+    pub walled_from: BTreeSet<CaseId>,
     /// Seconds since a second factor was last shown in this session; none when it never was.
     pub strong_factor_age: Option<u64>,
 }
@@ -242,6 +244,8 @@ pub struct Appointee {
     pub party: Option<PartyId>,
     /// The parties of this case whom the person defends already.
     pub defence_of: BTreeSet<PartyId>,
+    /// Whether a wall keeps the person from this case.
+    pub walled: bool,
 }
 
 /// Under which circumstances it is asked.

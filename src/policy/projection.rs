@@ -91,6 +91,10 @@ impl Types {
                 set(here().map(|assignment| literal(&self.case_role, assignment.role.name()))),
             ),
             (
+                "walled",
+                truth(case.is_some_and(|case| actor.walled_from.contains(&case))),
+            ),
+            (
                 "defence_of",
                 self.parties(
                     here()
@@ -183,6 +187,7 @@ impl Types {
             ("person", self.person(appointee.person.id())),
             ("role", literal(&self.case_role, appointee.role.name())),
             ("defence_of", self.parties(appointee.defence_of.iter())),
+            ("walled", truth(appointee.walled)),
         ]);
         if let Some(party) = &appointee.party {
             record.insert("party".into(), reference(&self.party, party.id()));

@@ -32,6 +32,7 @@ embedded! {
     "forbids.cedar",
     "people.cedar",
     "policy.cedar",
+    "register.cedar",
 }
 
 /// The schema of the first policy set.

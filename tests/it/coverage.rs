@@ -1,6 +1,7 @@
 //! Every route has a row: what a stranger gets, and which custody entries it leaves when
 //! somebody uses it who may. A route without a row fails.
 
+mod filed;
 mod rows;
 mod uses;
 
@@ -48,7 +49,7 @@ async fn strangers_get_what_the_table_says() {
             at = at.replace(parameter, value);
         }
         for parameter in [
-            "case", "item", "view", "upload", "account", "person", "token", "link",
+            "case", "item", "view", "upload", "account", "person", "token", "link", "exhibit",
         ] {
             at = at.replace(&format!("<{parameter}>"), &id);
         }

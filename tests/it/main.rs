@@ -10,6 +10,7 @@ mod hidden;
 mod origins;
 mod pages;
 mod ranges;
+mod register;
 mod sessions;
 mod strict;
 mod support;

@@ -24,7 +24,7 @@ use crate::{
     },
     policy::{
         Permit,
-        action::{AddParty, Deposit, ListCases, ReadCase, ReadItem, Serve},
+        action::{AddParty, ChangeStage, Deposit, ListCases, ReadCase, ReadItem, Serve},
         facts::{CaseRole, Resource},
     },
 };
@@ -100,6 +100,8 @@ pub struct MayOnCase {
     pub add_party: bool,
     /// Serve to parties.
     pub serve: bool,
+    /// Close it or open it again, end roles, keep walls.
+    pub change_stage: bool,
 }
 
 /// A case with what is in it, as far as the reader may know.
@@ -109,6 +111,8 @@ pub struct CasePage {
     pub case: CaseSummary,
     /// What it is about.
     pub description: String,
+    /// How it ended, or why it was opened again; empty before it was ever closed.
+    pub outcome: String,
     /// Its parties.
     pub parties: Vec<PartySummary>,
     /// Who works on it.
@@ -239,6 +243,7 @@ fn page(
     Ok(CasePage {
         case: summary(asking, &row),
         description: row.details.description,
+        outcome: row.details.outcome,
         parties,
         people: members,
         items: items(tx, asking, facts)?,
@@ -247,6 +252,7 @@ fn page(
             add_person: may_add_person(asking),
             add_party: allowed::<AddParty>(tx, asking, &resource).is_some(),
             serve: allowed::<Serve>(tx, asking, &resource).is_some(),
+            change_stage: allowed::<ChangeStage>(tx, asking, &resource).is_some(),
         },
     })
 }

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use custos_core::ids::Timestamp;
+use custos_core::ids::{ItemId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
     app::{error::Error, text},
     content::declared::{Algorithm, Fingerprint},
-    db::uploads::UploadDetails,
+    db::{evidence::Derived, uploads::UploadDetails},
 };
 
 /// Longest original file name, in bytes.
 pub const MAX_FILE_NAME_BYTES: usize = 4_096;
+/// Largest offset of a clock from UTC, in minutes.
+pub const MAX_OFFSET_MINUTES: u16 = 14 * 60;
 /// Most hashes that are declared with one item.
 const MAX_DECLARED: usize = 8;
 
@@ -73,7 +75,51 @@ pub struct NewItem {
     pub tool: String,
     /// `normal` (or empty) or `restricted`.
     pub sensitivity: String,
+    /// More of its origin, by the names of [`PARTICULARS`]; empty ones are not kept.
+    pub particulars: BTreeMap<String, String>,
+    /// How it was made from other items, if it was.
+    pub derived: Option<NewDerivation>,
 }
+
+/// How an item was made from others.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewDerivation {
+    /// The items that it was made from, at least one.
+    pub sources: Vec<ItemId>,
+    /// By which tool.
+    pub tool: String,
+    /// Its version.
+    pub version: String,
+    /// How the tool was set, without words that are withheld.
+    pub parameters: String,
+    /// Who ran it.
+    pub operator: String,
+    /// Why: `redaction`, `transcript`, `translation`, ...
+    pub reason: String,
+}
+
+/// What more can be told of an item's origin, with the words for it, in the order of a form.
+pub const PARTICULARS: &[(&str, &str)] = &[
+    ("file_path", "Original path of the file"),
+    ("collected_by", "Collected by"),
+    ("reason", "Reason for which it was obtained"),
+    ("created", "How it was created"),
+    ("physical", "Physical thing that it came with or from"),
+    ("seal", "Number of that thing's seal"),
+    ("device_type", "Type of device"),
+    ("device_make", "Make"),
+    ("device_model", "Model"),
+    ("device_serial", "Serial number"),
+    ("device_numbers", "IMEI, MAC address, cloud account"),
+    ("tool_version", "Version of the acquisition tool"),
+    ("privilege", "Privilege that is claimed"),
+    ("personal_data", "Personal data in it"),
+    ("consent", "Consent"),
+];
+
+/// Most items that one is made from.
+const MAX_SOURCES: usize = 100;
 
 pub(super) fn details(new: NewItem) -> Result<UploadDetails, Error> {
     let restricted = match new.sensitivity.as_str() {
@@ -98,11 +144,23 @@ pub(super) fn details(new: NewItem) -> Result<UploadDetails, Error> {
     let fingerprints = parse_declared(&declared)?;
     if new
         .captured_offset_minutes
-        .is_some_and(|minutes| minutes.unsigned_abs() > 14 * 60)
+        .is_some_and(|minutes| minutes.unsigned_abs() > MAX_OFFSET_MINUTES)
     {
         return Err(Error::invalid(
             "`captured_offset_minutes` is more than 14 hours",
         ));
+    }
+    let mut provenance = json!({
+        "captured_at": new.captured_at,
+        "captured_offset_minutes": new.captured_offset_minutes,
+        "place": text::optional_line("place", &new.place)?,
+        "authority": text::optional_line("authority", &new.authority)?,
+        "source": text::optional_line("source", &new.source)?,
+        "device": text::optional_line("device", &new.device)?,
+        "tool": text::optional_line("tool", &new.tool)?,
+    });
+    for (name, told) in particulars(&new.particulars)? {
+        provenance[name] = json!(told);
     }
     Ok(UploadDetails {
         reference: text::line("reference", &new.reference)?,
@@ -112,16 +170,45 @@ pub(super) fn details(new: NewItem) -> Result<UploadDetails, Error> {
             .iter()
             .map(|print| (print.algorithm().as_str().to_string(), print.to_string()))
             .collect(),
-        provenance: json!({
-            "captured_at": new.captured_at,
-            "captured_offset_minutes": new.captured_offset_minutes,
-            "place": text::optional_line("place", &new.place)?,
-            "authority": text::optional_line("authority", &new.authority)?,
-            "source": text::optional_line("source", &new.source)?,
-            "device": text::optional_line("device", &new.device)?,
-            "tool": text::optional_line("tool", &new.tool)?,
-        }),
+        provenance,
         restricted,
+        derived: new.derived.map(derivation).transpose()?,
+    })
+}
+
+/// What more is told of the origin: names of the list, and only those with a text.
+fn particulars(given: &BTreeMap<String, String>) -> Result<Vec<(&str, String)>, Error> {
+    let mut told = Vec::new();
+    for (name, said) in given {
+        if !PARTICULARS.iter().any(|(known, _)| known == name) {
+            return Err(Error::invalid(format!(
+                "`{name}` is none of the particulars"
+            )));
+        }
+        let said = text::optional_line(name, said)?;
+        if !said.is_empty() {
+            told.push((name.as_str(), said));
+        }
+    }
+    Ok(told)
+}
+
+fn derivation(given: NewDerivation) -> Result<Derived, Error> {
+    let mut sources = given.sources;
+    sources.sort_unstable();
+    sources.dedup();
+    if sources.is_empty() || sources.len() > MAX_SOURCES {
+        return Err(Error::invalid(format!(
+            "`derived.sources` does not name 1 to {MAX_SOURCES} items"
+        )));
+    }
+    Ok(Derived {
+        sources,
+        tool: text::line("derived.tool", &given.tool)?,
+        version: text::optional_line("derived.version", &given.version)?,
+        parameters: text::text("derived.parameters", &given.parameters)?,
+        operator: text::line("derived.operator", &given.operator)?,
+        reason: text::line("derived.reason", &given.reason)?,
     })
 }
 

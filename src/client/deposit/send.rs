@@ -8,7 +8,7 @@ use std::{
 use custos_core::{event::leaf_data, ids::UploadId, merkle::leaf_hash};
 
 use super::{
-    Done, Failure, Ground, Outcome, Report, Run, Stage, Standing, fits,
+    Done, Failure, Ground, Outcome, References, Report, Run, Stage, Standing, fits,
     plan::{Planned, Step},
 };
 use crate::client::{
@@ -26,6 +26,10 @@ const WAITS: [Duration; 3] = [
     Duration::from_secs(2),
     Duration::from_secs(4),
 ];
+
+/// References that are tried for one file: the room takes none twice, and this client may not
+/// know of all that are taken.
+const MAX_REFERENCES_TRIED: usize = 1_000;
 
 impl Run<'_> {
     /// Does what was planned for one file.
@@ -80,10 +84,10 @@ impl Run<'_> {
         }
         // Whether any byte may have reached the room under this id.
         let mut touched = announced.is_some();
-        let upload = match announced {
-            Some(upload) => upload,
+        let (upload, reference) = match announced {
+            Some(upload) => (upload, reference.to_owned()),
             None => self
-                .announce((measured, key), reference)
+                .announce_free((measured, key), reference)
                 .await
                 .map_err(Failure::out)?,
         };
@@ -104,7 +108,6 @@ impl Run<'_> {
             // The bytes may have been taken in, and only the answer was lost.
             match self.api.upload(upload).await {
                 Ok(Some(item)) => {
-                    let reference = reference.to_owned();
                     let kept = self
                         .confirm(ground, item, reference, (measured, key))
                         .await?;
@@ -126,6 +129,30 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    /// Announces a file under this reference, or the next that nobody has. A reference that was
+    /// given for this very file is never changed.
+    async fn announce_free(
+        &self,
+        file: (&Measured, &Key),
+        reference: &str,
+    ) -> Result<(UploadId, String), ClientError> {
+        let mut reference = reference.to_owned();
+        for _ in 0..MAX_REFERENCES_TRIED {
+            match self.announce(file, &reference).await {
+                Ok(upload) => return Ok((upload, reference)),
+                Err(error)
+                    if error.problem() == Some("conflict")
+                        && !matches!(self.order.references, References::From(..)) =>
+                {
+                    reference = names::after(&reference);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let what = format!("`{reference}` and those before it are taken; name another reference");
+        Err(ClientError::Usage(what))
     }
 
     /// Announces a file, and makes the id durable under which its bytes will be sent.

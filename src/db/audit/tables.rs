@@ -198,6 +198,7 @@ pub const TABLES: &[Table] = &[
             one("nth", Kind::Integer),
             one("object_id", Kind::Id),
             DETAILS,
+            maybe("reference_index", Kind::Bytes),
         ],
     ),
     bound(
@@ -210,6 +211,21 @@ pub const TABLES: &[Table] = &[
         Under::Nothing,
         &[ID, REV, CASE, ITEM, one("party_id", Kind::Id), STATUS],
     ),
+    bound(
+        "filings",
+        Under::Case,
+        &[
+            ID,
+            REV,
+            CASE,
+            maybe("item_id", Kind::Id),
+            one("kind", Kind::Text),
+            STATUS,
+            one("filed_at", Kind::Integer),
+            DETAILS,
+        ],
+    ),
+    bound("walls", Under::Nothing, &[ID, REV, PERSON, CASE, STATUS]),
     bound(
         "policies",
         Under::Room,

@@ -1,11 +1,16 @@
 //! JSON for programs, below `/api/v1`.
 
 pub mod cases;
+pub mod corrections;
 pub mod custody;
 pub mod disclosures;
 pub mod evidence;
+pub mod exhibits;
+pub mod orders;
 pub mod people;
 pub mod sessions;
+pub mod transfers;
+pub mod walls;
 
 use rocket::{
     Request, Response,

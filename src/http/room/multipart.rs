@@ -64,6 +64,9 @@ impl<'r> FromRequest<'r> for Parts {
     }
 }
 
+/// How the fields begin that tell more of an item's origin.
+pub const PARTICULARS_PREFIX: &str = "particulars.";
+
 /// Takes a deposit in.
 ///
 /// # Errors
@@ -229,7 +232,13 @@ impl Fields {
             "tool" => &mut self.item.tool,
             "sensitivity" => &mut self.item.sensitivity,
             "sha256" => &mut self.sha256,
-            _ => return Err(Failure::Malformed(format!("the field `{name}` is unknown"))),
+            more => match more.strip_prefix(PARTICULARS_PREFIX) {
+                // Which of them there are, the application says.
+                Some(particular) => self.item.particulars.entry(particular.into()).or_default(),
+                None => {
+                    return Err(Failure::Malformed(format!("the field `{name}` is unknown")));
+                }
+            },
         };
         *place = text;
         Ok(())

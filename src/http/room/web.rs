@@ -4,7 +4,9 @@ pub mod cases;
 pub mod custody;
 pub mod disclosures;
 pub mod evidence;
+pub mod filings;
 pub mod people;
+pub mod register;
 pub mod sessions;
 
 use askama::Template;

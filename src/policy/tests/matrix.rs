@@ -2,7 +2,7 @@
 
 use super::{
     oracle::{self, CASE_ROLES, ROOM_ROLES},
-    world::{Candidate, FIFTEEN, FOURTEEN, ME, On, SOMEBODY, Who, decide},
+    world::{CASE, Candidate, FIFTEEN, FOURTEEN, ME, OTHER_CASE, On, SOMEBODY, Who, decide},
 };
 use crate::policy::{action::Action, engine::Engine, facts::Means};
 
@@ -39,6 +39,12 @@ pub fn circumstances(who: &Who) -> Vec<Who> {
             ..base()
         },
     ];
+    for wall in [CASE, OTHER_CASE] {
+        all.push(Who {
+            wall: Some(wall),
+            ..base()
+        });
+    }
     for &means in Means::ALL {
         all.push(Who { means, ..base() });
     }
@@ -115,6 +121,7 @@ fn each_circumstance_counts_where_it_should() {
     let actions = [
         Action::AddPerson,
         Action::ListCases,
+        Action::ReadCase,
         Action::OpenView,
         Action::ManagePeople,
         Action::ManageTokens,

@@ -1,7 +1,7 @@
 //! The matrix and the lists of access.md, written down again by hand. Nothing here is
 //! derived from the policies, and nothing here knows Cedar.
 
-use super::world::{Candidate, ME, On, Served, Who};
+use super::world::{CASE, Candidate, ME, On, Served, Who};
 use crate::policy::{
     action::Action::{self, *},
     facts::Means,
@@ -76,9 +76,25 @@ pub fn allows(action: Action, who: &Who, on: On) -> bool {
 fn may(role: &str, action: Action, who: &Who, on: On) -> bool {
     let is = |roles: &[&str]| roles.contains(&role);
     match (action, on) {
-        (OpenCase, On::Room) | (AddPerson | AddParty, On::Case { .. }) => is(&["custodian"]),
+        (OpenCase, On::Room) => is(&["custodian"]),
+        (AddPerson | AddParty | EndRole | ChangeStage | KeepWalls, On::Case { .. }) => {
+            is(&["custodian"])
+        }
         (ReadCase, On::Case { .. }) => is(&CASE_ROLES) || is(&["custodian"]),
         (Deposit, On::Case { .. }) => is(&["investigator", "custodian"]),
+        (Derive, On::Case { .. }) => is(&["investigator", "prosecutor"]),
+        (Derive, On::Item { restricted, .. }) => is(&["investigator", "prosecutor"]) && !restricted,
+        (MakeOrder, On::Case { .. }) => is(&["judge"]),
+        (Correct | RecordTransfer, On::Item { restricted, .. }) => {
+            is(&["custodian"]) || (is(&["investigator"]) && !restricted)
+        }
+        (
+            OfferExhibit,
+            On::Item {
+                restricted, served, ..
+            },
+        ) => !restricted && (is(&["prosecutor"]) || (is(&["defence"]) && served.own())),
+        (RuleOnExhibit, On::Item { .. }) => is(&["judge"]),
         (ReadHistory | TakeReceipt | MakeBundle, On::Case { .. }) => is(&STAFF),
         (ReadSet | ReadHistory | TakeReceipt | MakeBundle, On::Set { own }) => {
             is(&STAFF) || (own && is(&["defence"]))
@@ -134,6 +150,10 @@ fn forbidden(action: Action, who: &Who, on: On) -> bool {
         } => (restricted, quarantined),
         _ => (false, false),
     };
+    let of_case = matches!(on, On::Case { .. } | On::Item { .. } | On::Set { .. });
+    let f1 = (of_case && who.wall == Some(CASE))
+        || (action == AddPerson && who.candidate == Candidate::BehindAWall);
+    let closed = matches!(on, On::Case { closed: true }) && matches!(action, Deposit | Derive);
     let f6 = action == AddPerson
         && matches!(
             who.candidate,
@@ -147,5 +167,5 @@ fn forbidden(action: Action, who: &Who, on: On) -> bool {
     let f12 = !who.durable;
     let f15 = who.means == Means::Token && matches!(action, ManageTokens | ManagePeople);
     let f16 = quarantined && !matches!(action, ReadItem | ReadHistory | TakeReceipt);
-    f6 || f7 || f9 || f10 || f11 || f12 || f15 || f16
+    f1 || closed || f6 || f7 || f9 || f10 || f11 || f12 || f15 || f16
 }

@@ -40,6 +40,8 @@ struct With {
     #[serde(default)]
     on_another_case: bool,
     #[serde(default)]
+    walled: bool,
+    #[serde(default)]
     person_suspended: bool,
     #[serde(default)]
     account_suspended: bool,
@@ -64,6 +66,7 @@ impl Row {
         let mut who = Who::with(&roles);
         let with = &self.with;
         who.here = !with.on_another_case;
+        who.wall = with.walled.then_some(super::world::CASE);
         who.person_active = !with.person_suspended;
         who.account_active = !with.account_suspended;
         who.durable = !with.custody_not_durable;

@@ -60,10 +60,11 @@ pub enum Candidate {
     CounselAgain,
     CounselOfTheOther,
     InvestigatorWhoDefends,
+    BehindAWall,
 }
 
 impl Candidate {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Nobody,
         Self::Investigator,
         Self::CounselOfNobody,
@@ -71,12 +72,13 @@ impl Candidate {
         Self::CounselAgain,
         Self::CounselOfTheOther,
         Self::InvestigatorWhoDefends,
+        Self::BehindAWall,
     ];
 
     fn facts(self) -> Option<Appointee> {
         let (role, party, defends) = match self {
             Self::Nobody => return None,
-            Self::Investigator => (CaseRole::Investigator, None, None),
+            Self::Investigator | Self::BehindAWall => (CaseRole::Investigator, None, None),
             Self::CounselOfNobody => (CaseRole::Defence, None, None),
             Self::FirstCounsel => (CaseRole::Defence, Some(OWN_PARTY), None),
             Self::CounselAgain => (CaseRole::Defence, Some(OWN_PARTY), Some(OWN_PARTY)),
@@ -88,6 +90,7 @@ impl Candidate {
             role,
             party,
             defence_of: defends.into_iter().collect(),
+            walled: self == Self::BehindAWall,
         })
     }
 }
@@ -192,6 +195,8 @@ pub struct Who {
     pub roles: Vec<String>,
     /// Whether the roles on a case are on the case asked about.
     pub here: bool,
+    /// The case from which a wall keeps them.
+    pub wall: Option<CaseId>,
     pub person_active: bool,
     pub account_active: bool,
     /// Seconds.
@@ -214,6 +219,7 @@ impl Who {
         Self {
             roles: roles.iter().map(ToString::to_string).collect(),
             here: true,
+            wall: None,
             person_active: true,
             account_active: true,
             factor: Some(900),
@@ -246,6 +252,7 @@ impl Who {
                         .then_some(OWN_PARTY),
                 })
                 .collect(),
+            walled_from: self.wall.into_iter().collect(),
             strong_factor_age: self.factor,
         }
     }
@@ -294,6 +301,15 @@ pub fn decide_facts(
         Action::AddPerson => typed::<action::AddPerson>(engine, facts),
         Action::AddParty => typed::<action::AddParty>(engine, facts),
         Action::ListCases => typed::<action::ListCases>(engine, facts),
+        Action::EndRole => typed::<action::EndRole>(engine, facts),
+        Action::ChangeStage => typed::<action::ChangeStage>(engine, facts),
+        Action::KeepWalls => typed::<action::KeepWalls>(engine, facts),
+        Action::Derive => typed::<action::Derive>(engine, facts),
+        Action::Correct => typed::<action::Correct>(engine, facts),
+        Action::RecordTransfer => typed::<action::RecordTransfer>(engine, facts),
+        Action::MakeOrder => typed::<action::MakeOrder>(engine, facts),
+        Action::OfferExhibit => typed::<action::OfferExhibit>(engine, facts),
+        Action::RuleOnExhibit => typed::<action::RuleOnExhibit>(engine, facts),
         Action::ReadCase => typed::<action::ReadCase>(engine, facts),
         Action::Deposit => typed::<action::Deposit>(engine, facts),
         Action::ReadItem => typed::<action::ReadItem>(engine, facts),

@@ -15,7 +15,10 @@ impl Bench {
     /// A form with these bytes as the file's `Content-Disposition`.
     fn named(&self, disposition: &[u8]) -> Vec<u8> {
         let mut body = Vec::new();
-        for (name, value) in self.honest() {
+        let reference = self.app.reference();
+        let mut fields = self.honest();
+        fields[1].1 = &reference;
+        for (name, value) in fields {
             let part = format!(
                 "--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
             );
@@ -136,19 +139,20 @@ async fn a_file_name_is_kept_as_it_was_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_depositor_of_a_restricted_item_is_told_what_they_keep() {
     let bench = Bench::new().await;
-    let [csrf, reference, description] = bench.honest();
+    let [csrf, _, description] = bench.honest();
     let declared = "ab".repeat(32);
     let restricted = ("sensitivity", "restricted");
-    let fields = [
-        csrf,
-        reference,
-        description,
-        restricted,
-        ("sha256", &declared),
-    ];
-    let body = bench.multipart(&fields, b"who she is");
     let sha256 = hex::encode(ring::digest::digest(&ring::digest::SHA256, b"who she is"));
     for accept in ["text/html", "application/problem+json"] {
+        let reference = bench.app.reference();
+        let fields = [
+            csrf,
+            ("reference", reference.as_str()),
+            description,
+            restricted,
+            ("sha256", &declared),
+        ];
+        let body = bench.multipart(&fields, b"who she is");
         let head = bench.form_head(body.len());
         let head = head.replace("Host:", &format!("Accept: {accept}\r\nHost:"));
         let mut request = head.into_bytes();

@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::rows::ROWS;
+use super::{filed, rows::ROWS};
 use crate::support::{TestApp, User, WHY};
 
 /// Sends what the rows ask for, and looks at what each leaves.
-struct Drive {
+pub struct Drive {
     app: TestApp,
     seen: BTreeSet<String>,
 }
 
 impl Drive {
     /// Uses a route on a page.
-    async fn page(
+    pub async fn page(
         &mut self,
         user: &User,
         route: &'static str,
@@ -44,7 +44,7 @@ impl Drive {
     }
 
     /// Uses a route of the API.
-    async fn api(
+    pub async fn api(
         &mut self,
         user: &User,
         route: &'static str,
@@ -76,7 +76,7 @@ impl Drive {
     }
 }
 
-fn id(value: &Value, name: &str) -> String {
+pub fn id(value: &Value, name: &str) -> String {
     value[name]
         .as_str()
         .unwrap_or_else(|| panic!("no {name} in {value}"))
@@ -84,7 +84,7 @@ fn id(value: &Value, name: &str) -> String {
 }
 
 /// What stands between two marks of a page.
-fn between(page: &str, before: &str, after: &str) -> String {
+pub fn between(page: &str, before: &str, after: &str) -> String {
     let start = page
         .find(before)
         .unwrap_or_else(|| panic!("no {before} in {page}"))
@@ -202,6 +202,8 @@ async fn by_pages(drive: &mut Drive, [custodian, officer, prosecutor, judge]: [&
     drive
         .page(prosecutor, "POST /items/<item>/serve", &path, &party)
         .await;
+    let people = [custodian, officer, prosecutor, judge];
+    filed::by_pages(drive, people, (&case, &item)).await;
 }
 
 async fn deposit_by_form(drive: &mut Drive, officer: &User, path: &str) -> String {
@@ -343,6 +345,8 @@ async fn by_api(drive: &mut Drive, [custodian, officer, prosecutor, judge]: [&Us
             Some(to),
         )
         .await;
+    let people = [custodian, officer, prosecutor, judge];
+    filed::by_api(drive, people, (&case, &item)).await;
 }
 
 async fn accounts(drive: &mut Drive) {

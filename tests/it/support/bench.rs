@@ -22,7 +22,7 @@ impl Bench {
     }
 
     pub async fn upload(&self) -> String {
-        let new = json!({"reference": "JS/1", "description": "a recording"});
+        let new = json!({"reference": self.app.reference(), "description": "a recording"});
         let path = format!("/cases/{}/items", self.case);
         let upload = self
             .app

@@ -5,7 +5,11 @@ pub mod entries;
 pub mod raw;
 pub mod user;
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    net::TcpListener,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use custos::{
     ambient::Ambient,
@@ -38,6 +42,8 @@ pub struct TestApp {
     pub admin: User,
     client: Client,
     pub folder: TempDir,
+    /// Exhibit references that were given by [`TestApp::deposit`].
+    references: AtomicU64,
 }
 
 impl TestApp {
@@ -91,6 +97,7 @@ impl TestApp {
             admin: User::nobody(),
             client,
             folder,
+            references: AtomicU64::new(0),
         };
         app.answers().await;
         app.admin = app.enrol(&secret).await;
@@ -225,7 +232,17 @@ impl TestApp {
 
     /// Deposits bytes through the API.
     pub async fn deposit(&self, user: &User, case: &str, bytes: &[u8]) -> Value {
-        let new = json!({"reference": "JS/1", "description": "a recording"});
+        let new = json!({"reference": self.reference(), "description": "a recording"});
+        self.deposit_told(user, case, new, bytes).await
+    }
+
+    /// An exhibit reference that was not given yet: `JS/1` first.
+    pub fn reference(&self) -> String {
+        format!("JS/{}", self.references.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Deposits bytes through the API, of which this is told.
+    pub async fn deposit_told(&self, user: &User, case: &str, new: Value, bytes: &[u8]) -> Value {
         let path = format!("/cases/{case}/items");
         let upload = self.ask(user, Method::POST, &path, Some(new)).await;
         let address = upload["content"].as_str().expect("an address");

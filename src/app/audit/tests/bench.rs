@@ -19,12 +19,14 @@ use crate::{
         Room, SignedIn,
         audit::{Content, Options, Parts, Place, Report, run},
         cases::{self, NewCase},
+        corrections::{self, NewCorrection},
         disclosures, evidence,
         people::{RoomRole, issue_token, tokens::MAX_TOKEN},
         sessions::redeem::Purpose,
         tests::world::World,
         uploads::{self, FileName, NewItem},
         views,
+        walls::{self, Wall},
     },
     db::{self, Connection, people::tokens::Right},
     keyring::{Keyring, RootFile},
@@ -37,7 +39,7 @@ pub const SECRETS: [&str; 8] = [
     "Name of",
     "Case title",
     "Case of",
-    "JS/1",
+    "JS/",
     "statement.txt",
     "the witness said",
     "Bars and Tone",
@@ -246,6 +248,18 @@ async fn build() -> Made {
         .await
         .expect("served");
     evidence::read_item(&room, &dan, large).await.expect("read");
+    let correction = NewCorrection {
+        field: "place".into(),
+        value: "Name of a place".into(),
+        reason: "misread".into(),
+    };
+    corrections::correct(&room, &dan, large, correction)
+        .await
+        .expect("corrected");
+    let between = (case, world.enrolled("fay", &[]).await.person);
+    walls::set(&room, &custodian, between, Wall::Up, "the other side")
+        .await
+        .expect("raised");
     issue_token(
         &room,
         &dan,
@@ -281,7 +295,7 @@ async fn deposit(
     bytes: Vec<u8>,
 ) -> ItemId {
     let new = NewItem {
-        reference: "JS/1".into(),
+        reference: format!("JS/{}", bytes.len()),
         description: "what the witness said".into(),
         file_name: Some(FileName::Text("statement.txt".into())),
         ..NewItem::default()

@@ -73,10 +73,12 @@ fn deleted_and_doubled_rows_are_found() {
             .map(|column| match (name, column.name) {
                 ("accounts", "login_index")
                 | ("tokens" | "sessions" | "enrolments", "secret_hash")
-                | ("policies", "set_hash") => "randomblob(32)".into(),
+                | ("policies", "set_hash")
+                | ("items", "reference_index") => "randomblob(32)".into(),
                 ("cases", "scope_id" | "court_scope_id")
                 | ("items", "object_id")
-                | ("servings", "item_id") => "randomblob(16)".into(),
+                | ("servings", "item_id")
+                | ("walls", "person_id") => "randomblob(16)".into(),
                 ("items", "nth") => "nth + 100".into(),
                 _ => column.name.to_string(),
             })

@@ -1,15 +1,15 @@
 //! Cases, their parties and people.
 
 use custos_core::ids::{CaseId, PartyId, PersonId};
-use rocket::{State, get, post, serde::json::Json};
+use rocket::{State, delete, get, post, put, serde::json::Json};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Created, List, entries};
 use crate::{
     app::{
         Room,
-        cases::{self, CasePage, CaseSummary, NewCase},
+        cases::{self, CasePage, CaseSummary, NewCase, NewStage},
     },
     http::{
         errors::Failure,
@@ -100,4 +100,27 @@ pub async fn add_person(
     let done = cases::add_person(room, &caller.0, case.0, new.0.person, role).await?;
     let body = json!({"entries": entries(&done.entered)});
     Ok(Created::at(&format!("cases/{}", case.0), body))
+}
+
+#[delete("/cases/<case>/people/<person>/<role>")]
+pub async fn end_role(
+    caller: Manager,
+    room: &State<Room>,
+    case: Named<CaseId>,
+    person: Named<PersonId>,
+    role: &str,
+) -> Result<Json<Value>, Failure> {
+    let done = cases::end_role(room, &caller.0, case.0, (person.0, role)).await?;
+    Ok(Json(json!({"entries": entries(&done.entered)})))
+}
+
+#[put("/cases/<case>/stage", data = "<new>")]
+pub async fn set_stage(
+    caller: Manager,
+    room: &State<Room>,
+    case: Named<CaseId>,
+    new: Metadata<NewStage>,
+) -> Result<Json<Value>, Failure> {
+    let done = cases::set_stage(room, &caller.0, case.0, &new.0).await?;
+    Ok(Json(json!({"entries": entries(&done.entered)})))
 }

@@ -1,5 +1,7 @@
 //! The list of cases, and one case with its items.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use custos_core::ids::{CaseId, PartyId, PersonId};
 use rocket::{FromForm, State, get, post, response::Redirect};
@@ -35,6 +37,14 @@ pub struct OneCasePage {
 }
 
 impl OneCasePage {
+    /// Everyone who has a role, once.
+    fn members(&self) -> BTreeMap<PersonId, &str> {
+        let people = self.page.people.iter();
+        people
+            .map(|member| (member.person, member.name.as_str()))
+            .collect()
+    }
+
     /// The name of a party, where it is one of the case.
     fn party(&self, party: &Option<PartyId>) -> &str {
         let named = self

@@ -49,6 +49,10 @@ fn happened(line: &HistoryLine) -> String {
         "receipt" => "took the receipt",
         "bundle" | "bundle_taken" => "made a bundle",
         "serve" => "served this item to a party",
+        "derive" => "deposited this item, which was made from others",
+        "correct" => "appended a correction",
+        "transfer" => "recorded that the physical thing changed hands",
+        "exhibit" => return exhibit(line),
         "restrict" => "restricted this item",
         "lift_restriction" => "lifted the restriction of this item",
         other => {
@@ -59,6 +63,22 @@ fn happened(line: &HistoryLine) -> String {
         }
     };
     known.into()
+}
+
+fn exhibit(line: &HistoryLine) -> String {
+    let told = |name: &str| line.detail[name].as_str().unwrap_or_default();
+    let done = match told("status") {
+        "offered" => "offered",
+        "withdrawn" => "withdrew",
+        "admitted" => "admitted",
+        "rejected" => "rejected",
+        _ => "ruled on",
+    };
+    format!(
+        "{done} it as exhibit {} of the {}",
+        told("number"),
+        told("side")
+    )
 }
 
 fn closed(line: &HistoryLine) -> String {

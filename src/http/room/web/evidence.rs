@@ -14,8 +14,10 @@ use super::{Page, Shell, purposes, sessions::Nothing, then};
 use crate::{
     app::{
         Room,
+        corrections::{self, CorrectionSummary},
         evidence::{self, ItemPage},
-        uploads::Deposited,
+        transfers,
+        uploads::{Deposited, PARTICULARS},
         views::{self, Holder},
     },
     http::{
@@ -36,6 +38,8 @@ use crate::{
 pub struct DepositPage {
     shell: Shell,
     case: CaseId,
+    /// Field and words of what more can be told of its origin.
+    particulars: Vec<(String, &'static str)>,
 }
 
 /// What a deposit became whose item its depositor sees no more.
@@ -60,14 +64,8 @@ pub struct OneItemPage {
 impl OneItemPage {
     /// What was told of its origin, named, without what was left empty.
     fn told(&self) -> Vec<(&'static str, String)> {
-        let names = [
-            ("place", "Where it was obtained"),
-            ("authority", "Under which authority"),
-            ("source", "Source"),
-            ("device", "Device"),
-            ("tool", "Acquisition tool"),
-        ];
-        let told = names.into_iter().filter_map(|(member, name)| {
+        let names = ORIGIN.iter().chain(PARTICULARS).copied();
+        let told = names.filter_map(|(member, name)| {
             let text = self.item.provenance[member].as_str()?;
             (!text.is_empty()).then(|| (name, text.to_owned()))
         });
@@ -106,10 +104,56 @@ impl OneItemPage {
             .collect()
     }
 
+    /// What can be corrected, with the words for it.
+    fn correctable(&self) -> Vec<(&'static str, &'static str)> {
+        let texts = corrections::TEXTS.iter().chain(corrections::TIMES);
+        let particulars = PARTICULARS.iter().copied();
+        texts
+            .map(|name| (*name, field_words(name)))
+            .chain(particulars)
+            .collect()
+    }
+
+    /// What a seal can be found to be.
+    fn seal_states(&self) -> &'static [&'static str] {
+        transfers::SEAL_STATES
+    }
+
     fn is_quarantined(&self) -> bool {
         self.item.states.iter().any(|state| state == "quarantined")
     }
 }
+
+/// The words for something that was told.
+fn field_words(name: &str) -> &'static str {
+    let own = [
+        ("description", "Description"),
+        ("captured_at", "When it was obtained"),
+    ];
+    let all = own.iter().chain(ORIGIN).chain(PARTICULARS);
+    let mut words = all.filter(|(known, _)| *known == name);
+    words.next().map_or("Something", |(_, words)| words)
+}
+
+/// What a correction says.
+fn corrected(correction: &CorrectionSummary) -> String {
+    match &correction.value {
+        Value::String(text) => text.clone(),
+        value => value
+            .as_i64()
+            .and_then(|micros| Timestamp::from_micros(micros).ok())
+            .map_or_else(String::new, |time| text::utc(&time)),
+    }
+}
+
+/// What is told of an item's origin first, with the words for it.
+const ORIGIN: &[(&str, &str)] = &[
+    ("place", "Where it was obtained"),
+    ("authority", "Under which authority"),
+    ("source", "Source"),
+    ("device", "Device"),
+    ("tool", "Acquisition tool"),
+];
 
 /// An item's content in place.
 #[derive(Template)]
@@ -151,6 +195,10 @@ pub async fn deposit_form(
     Ok(Page::of(DepositPage {
         shell,
         case: case.0,
+        particulars: PARTICULARS
+            .iter()
+            .map(|(name, words)| (format!("{}{name}", multipart::PARTICULARS_PREFIX), *words))
+            .collect(),
     }))
 }
 

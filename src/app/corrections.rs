@@ -1,0 +1,203 @@
+//! Corrections: what was told of an item stays, and what it should have said is appended.
+
+use custos_core::{
+    event::slot,
+    ids::{ItemId, RowId, Timestamp},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    SignedIn,
+    context::Room,
+    entering::Tx,
+    error::Error,
+    evidence::of_item,
+    text,
+    uploads::PARTICULARS,
+    writer::{Command, Done, Stop},
+};
+use crate::{
+    db::{
+        bound,
+        filings::{self, Correction, Filed, FilingRow},
+    },
+    policy::{action::Correct, facts::Resource},
+};
+
+/// What can be corrected with a text. The exhibit reference is never renumbered, and what the
+/// bytes say of themselves needs no correction.
+pub const TEXTS: &[&str] = &[
+    "description",
+    "place",
+    "authority",
+    "source",
+    "device",
+    "tool",
+];
+/// What can be corrected with a time, in microseconds since 1970 UTC.
+pub const TIMES: &[&str] = &["captured_at"];
+
+/// A correction to be appended.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCorrection {
+    /// Which of [`TEXTS`], [`TIMES`] or [`PARTICULARS`].
+    pub field: String,
+    /// A text, or microseconds since 1970 UTC.
+    pub value: Value,
+    /// Why.
+    pub reason: String,
+}
+
+/// A correction as readers of the item see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CorrectionSummary {
+    /// Its id.
+    pub id: RowId,
+    /// What is corrected.
+    pub field: String,
+    /// What it should say.
+    pub value: Value,
+    /// Why.
+    pub reason: String,
+    /// When it was appended.
+    pub filed_at: Timestamp,
+    /// Who appended it, by name.
+    pub by: String,
+}
+
+/// Appends a correction to an item.
+///
+/// # Errors
+/// Refused, a field that can't be corrected, a value that is not of the field's kind.
+pub async fn correct(
+    room: &Room,
+    who: &SignedIn,
+    item: ItemId,
+    new: NewCorrection,
+) -> Result<Done<RowId>, Error> {
+    let value = value(&new.field, &new.value)?;
+    let command = Append {
+        who: *who,
+        item,
+        correction: Correction {
+            field: new.field,
+            value,
+            reason: text::line("reason", &new.reason)?,
+            by: who.person,
+        },
+    };
+    room.writer.submit(command).await
+}
+
+fn value(field: &str, given: &Value) -> Result<Value, Error> {
+    let particular = PARTICULARS.iter().any(|(name, _)| *name == field);
+    if particular || TEXTS.contains(&field) {
+        let told = given
+            .as_str()
+            .ok_or_else(|| Error::invalid("`value` is not a text"))?;
+        let told = if field == "description" {
+            text::text("value", told)?
+        } else {
+            text::optional_line("value", told)?
+        };
+        return Ok(json!(told));
+    }
+    if TIMES.contains(&field) {
+        let time = given
+            .as_i64()
+            .and_then(|micros| Timestamp::from_micros(micros).ok())
+            .ok_or_else(|| Error::invalid("`value` is no time in microseconds since 1970 UTC"))?;
+        return Ok(json!(time));
+    }
+    let particulars = PARTICULARS.iter().map(|(name, _)| *name);
+    let known: Vec<&str> = [TEXTS, TIMES]
+        .concat()
+        .into_iter()
+        .chain(particulars)
+        .collect();
+    Err(Error::invalid(format!(
+        "`field` is none of `{}`",
+        known.join("`, `")
+    )))
+}
+
+struct Append {
+    who: SignedIn,
+    item: ItemId,
+    correction: Correction,
+}
+
+impl Command for Append {
+    type Output = RowId;
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<RowId, Stop> {
+        let asking = tx.asking(&self.who)?;
+        let facts = tx.item::<Correct>(&asking, self.item)?;
+        let permit = tx.permit::<Correct>(&asking, &Resource::Item(facts.item.clone()))?;
+        let row = FilingRow {
+            id: tx.id::<RowId>(),
+            rev: 1,
+            case_id: facts.item.case,
+            item_id: Some(self.item),
+            kind: Correction::KIND,
+            status: "filed".into(),
+            filed_at: tx.now(),
+            details: self.correction,
+        };
+        let core = tx.core;
+        let binding = bound::bind(&row, &core.ambient);
+        let told = &row.details;
+        let draft = of_item("correct", &facts, facts.scope)
+            .permitted(tx.acting(&asking, Some(facts.item.case)), &permit)
+            .detail(
+                slot::DETAIL,
+                json!({
+                    "correction": row.id,
+                    "field": told.field,
+                    "value": told.value,
+                    "reason": told.reason,
+                }),
+            )
+            .writes(binding.slot.clone());
+        let entered = tx.enter(draft)?;
+        filings::insert(
+            tx.connection,
+            &permit,
+            (&core.keyring, &core.ambient, facts.case.scope),
+            &row,
+            &binding,
+            entered.c.as_bytes(),
+        )?;
+        Ok(row.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_takes_values_of_its_kind_only() {
+        assert_eq!(
+            value("place", &json!("  Gate 3 ")).expect("a text"),
+            json!("Gate 3")
+        );
+        assert_eq!(
+            value("captured_at", &json!(1_770_000_000_000_000_i64)).expect("a time"),
+            json!(1_770_000_000_000_000_i64)
+        );
+        for (field, odd) in [
+            ("place", json!(7)),
+            ("place", json!("a\nb")),
+            ("captured_at", json!("yesterday")),
+            ("captured_at", json!(1.5)),
+            ("reference", json!("JS/2")),
+            ("sha256", json!("00")),
+            ("", json!("x")),
+        ] {
+            assert!(value(field, &odd).is_err(), "{field} {odd}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Orders of the court. What is done under one names it as its authority.
+
+use custos_core::{
+    event::slot,
+    ids::{CaseId, Id, RowId, Timestamp},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    SignedIn,
+    cases::of_case,
+    context::Room,
+    entering::Tx,
+    error::Error,
+    text,
+    writer::{Command, Done, Stop},
+};
+use crate::{
+    db::{
+        bound,
+        decide::{self, CaseFacts},
+        filings::{self, Filed, FilingRow, Order},
+        people,
+    },
+    policy::{
+        action::{MakeOrder, ReadHistory},
+        facts::Resource,
+    },
+};
+
+/// What a court orders.
+pub const KINDS: &[&str] = &[
+    "protective_measure",
+    "unseal",
+    "admit",
+    "reject",
+    "expunge",
+    "disclose_notes",
+    "other",
+];
+
+/// An order to be made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrder {
+    /// Its number, as the court gives it.
+    pub number: String,
+    /// One of [`KINDS`].
+    pub orders: String,
+    /// In its own words.
+    pub text: String,
+}
+
+/// An order as those who work on the case see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct OrderSummary {
+    /// Its id, by which what is done under it names it.
+    pub id: RowId,
+    /// Its number.
+    pub number: String,
+    /// One of [`KINDS`].
+    pub orders: String,
+    /// In its own words.
+    pub text: String,
+    /// When it was made here.
+    pub filed_at: Timestamp,
+    /// The judge, by name.
+    pub by: String,
+}
+
+/// Makes an order.
+///
+/// # Errors
+/// Refused, a kind that is not known, a number that an order of the case has.
+pub async fn make(
+    room: &Room,
+    who: &SignedIn,
+    case: CaseId,
+    new: NewOrder,
+) -> Result<Done<RowId>, Error> {
+    if !KINDS.contains(&new.orders.as_str()) {
+        return Err(Error::invalid(format!(
+            "`orders` is none of `{}`",
+            KINDS.join("`, `")
+        )));
+    }
+    let told = text::text("text", &new.text)?;
+    if told.is_empty() {
+        return Err(Error::invalid("`text` is empty"));
+    }
+    let command = Make {
+        who: *who,
+        case,
+        order: Order {
+            number: text::line("number", &new.number)?,
+            orders: new.orders,
+            text: told,
+            by: who.person,
+        },
+    };
+    room.writer.submit(command).await
+}
+
+/// The orders of a case, oldest first; one entry for the request.
+///
+/// # Errors
+/// Refused, which is told as not found where the person may not know of the case.
+pub async fn list(room: &Room, who: &SignedIn, case: CaseId) -> Result<Vec<OrderSummary>, Error> {
+    Ok(room.writer.submit(List { who: *who, case }).await?.output)
+}
+
+/// The order under which something is done, as slot 16 names it.
+///
+/// # Errors
+/// It is no order of this case.
+pub(super) fn authority(
+    tx: &mut Tx<'_>,
+    facts: &CaseFacts,
+    order: Option<RowId>,
+) -> Result<Option<Id>, Stop> {
+    let Some(order) = order else { return Ok(None) };
+    if decide::order_in_case(tx.connection, &tx.core.keyring, facts, order)? {
+        Ok(Some(order.id()))
+    } else {
+        Err(Error::invalid("`order` is no order in this case").into())
+    }
+}
+
+struct Make {
+    who: SignedIn,
+    case: CaseId,
+    order: Order,
+}
+
+impl Command for Make {
+    type Output = RowId;
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<RowId, Stop> {
+        let asking = tx.asking(&self.who)?;
+        let facts = tx.case::<MakeOrder>(&asking, self.case)?;
+        let permit = tx.permit::<MakeOrder>(&asking, &Resource::Case(facts.case))?;
+        let core = tx.core;
+        let made = decide::orders(tx.connection, &core.keyring, &facts)?;
+        if made
+            .iter()
+            .any(|order| order.details.number == self.order.number)
+        {
+            return Err(Error::Conflict("an order of this case has this number".into()).into());
+        }
+        let row = FilingRow {
+            id: tx.id::<RowId>(),
+            rev: 1,
+            case_id: self.case,
+            item_id: None,
+            kind: Order::KIND,
+            status: "filed".into(),
+            filed_at: tx.now(),
+            details: self.order,
+        };
+        let binding = bound::bind(&row, &core.ambient);
+        let told = &row.details;
+        let mut draft = of_case("order", self.case, facts.scope)
+            .permitted(tx.acting(&asking, Some(self.case)), &permit)
+            .detail(
+                slot::DETAIL,
+                json!({
+                    "order": row.id,
+                    "number": told.number,
+                    "orders": told.orders,
+                    "text": told.text,
+                }),
+            )
+            .writes(binding.slot.clone());
+        draft.authority = Some(row.id.id());
+        let entered = tx.enter(draft)?;
+        filings::insert(
+            tx.connection,
+            &permit,
+            (&core.keyring, &core.ambient, facts.scope),
+            &row,
+            &binding,
+            entered.c.as_bytes(),
+        )?;
+        Ok(row.id)
+    }
+}
+
+struct List {
+    who: SignedIn,
+    case: CaseId,
+}
+
+impl Command for List {
+    type Output = Vec<OrderSummary>;
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<Vec<OrderSummary>, Stop> {
+        let asking = tx.asking(&self.who)?;
+        let facts = tx.case::<ReadHistory>(&asking, self.case)?;
+        let permit = tx.permit::<ReadHistory>(&asking, &Resource::Case(facts.case))?;
+        let draft = of_case("list", self.case, facts.scope)
+            .permitted(tx.acting(&asking, Some(self.case)), &permit)
+            .detail(slot::DETAIL, json!({"of": "orders"}));
+        tx.enter(draft)?;
+        let core = tx.core;
+        let room = tx.room();
+        let mut summaries = Vec::new();
+        for row in filings::orders(tx.connection, &core.keyring, facts.scope, &permit)? {
+            let by =
+                people::actor_name(tx.connection, &core.keyring, room, &permit, row.details.by)?;
+            summaries.push(OrderSummary {
+                id: row.id,
+                number: row.details.number,
+                orders: row.details.orders,
+                text: row.details.text,
+                filed_at: row.filed_at,
+                by,
+            });
+        }
+        Ok(summaries)
+    }
+}

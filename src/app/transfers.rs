@@ -1,0 +1,188 @@
+//! Transfers of the physical thing: they stand in the same chain as what happens to its bytes.
+
+use custos_core::{
+    event::slot,
+    ids::{ItemId, RowId, Timestamp},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    SignedIn,
+    context::Room,
+    entering::Tx,
+    error::Error,
+    evidence::of_item,
+    text,
+    uploads::MAX_OFFSET_MINUTES,
+    writer::{Command, Done, Stop},
+};
+use crate::{
+    db::{
+        bound,
+        filings::{self, Filed, FilingRow, Transfer},
+    },
+    policy::{action::RecordTransfer, facts::Resource},
+};
+
+/// What a seal can be found to be.
+pub const SEAL_STATES: &[&str] = &["none", "intact", "broken", "replaced"];
+
+/// A transfer to be recorded.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewTransfer {
+    /// Who gave it out of their hands.
+    pub released_by: String,
+    /// Who took it.
+    pub received_by: String,
+    /// When, in microseconds since 1970 UTC.
+    pub at: Option<Timestamp>,
+    /// Offset of the clock by which that was noted, in minutes east of UTC.
+    pub offset_minutes: i16,
+    /// Where; may be empty.
+    pub place: String,
+    /// Why.
+    pub reason: String,
+    /// Number of the seal; empty where there is none.
+    pub seal: String,
+    /// One of [`SEAL_STATES`]; empty is `none`.
+    pub seal_state: String,
+}
+
+/// A transfer as readers of the item see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct TransferSummary {
+    /// Its id.
+    pub id: RowId,
+    /// Who gave it out of their hands.
+    pub released_by: String,
+    /// Who took it.
+    pub received_by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Offset of the clock by which that was noted, in minutes east of UTC.
+    pub offset_minutes: i16,
+    /// Where.
+    pub place: String,
+    /// Why.
+    pub reason: String,
+    /// Number of the seal.
+    pub seal: String,
+    /// One of [`SEAL_STATES`].
+    pub seal_state: String,
+    /// When it was recorded here.
+    pub filed_at: Timestamp,
+    /// Who recorded it, by name.
+    pub by: String,
+}
+
+/// Records that the physical thing changed hands.
+///
+/// # Errors
+/// Refused, or something that is missing, too long, or still to come.
+pub async fn record(
+    room: &Room,
+    who: &SignedIn,
+    item: ItemId,
+    new: &NewTransfer,
+) -> Result<Done<RowId>, Error> {
+    let command = Record {
+        who: *who,
+        item,
+        transfer: parsed(who, new)?,
+    };
+    room.writer.submit(command).await
+}
+
+fn parsed(who: &SignedIn, new: &NewTransfer) -> Result<Transfer, Error> {
+    let seal_state = match new.seal_state.as_str() {
+        "" => "none",
+        known if SEAL_STATES.contains(&known) => known,
+        _ => {
+            return Err(Error::invalid(format!(
+                "`seal_state` is none of `{}`",
+                SEAL_STATES.join("`, `")
+            )));
+        }
+    };
+    let seal = text::optional_line("seal", &new.seal)?;
+    if seal.is_empty() != (seal_state == "none") {
+        return Err(Error::invalid(
+            "`seal` and `seal_state` do not fit: a seal has a number, and a number has a state",
+        ));
+    }
+    if new.offset_minutes.unsigned_abs() > MAX_OFFSET_MINUTES {
+        return Err(Error::invalid("`offset_minutes` is more than 14 hours"));
+    }
+    Ok(Transfer {
+        released_by: text::line("released_by", &new.released_by)?,
+        received_by: text::line("received_by", &new.received_by)?,
+        at: new.at.ok_or_else(|| Error::invalid("`at` is missing"))?,
+        offset_minutes: new.offset_minutes,
+        place: text::optional_line("place", &new.place)?,
+        reason: text::line("reason", &new.reason)?,
+        seal,
+        seal_state: seal_state.into(),
+        by: who.person,
+    })
+}
+
+struct Record {
+    who: SignedIn,
+    item: ItemId,
+    transfer: Transfer,
+}
+
+impl Command for Record {
+    type Output = RowId;
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<RowId, Stop> {
+        let asking = tx.asking(&self.who)?;
+        let facts = tx.item::<RecordTransfer>(&asking, self.item)?;
+        let permit = tx.permit::<RecordTransfer>(&asking, &Resource::Item(facts.item.clone()))?;
+        if self.transfer.at > tx.now() {
+            return Err(Error::invalid("`at` is still to come").into());
+        }
+        let row = FilingRow {
+            id: tx.id::<RowId>(),
+            rev: 1,
+            case_id: facts.item.case,
+            item_id: Some(self.item),
+            kind: Transfer::KIND,
+            status: "filed".into(),
+            filed_at: tx.now(),
+            details: self.transfer,
+        };
+        let core = tx.core;
+        let binding = bound::bind(&row, &core.ambient);
+        let told = &row.details;
+        let draft = of_item("transfer", &facts, facts.scope)
+            .permitted(tx.acting(&asking, Some(facts.item.case)), &permit)
+            .detail(
+                slot::DETAIL,
+                json!({
+                    "transfer": row.id,
+                    "released_by": told.released_by,
+                    "received_by": told.received_by,
+                    "at": told.at,
+                    "offset_minutes": told.offset_minutes,
+                    "place": told.place,
+                    "reason": told.reason,
+                    "seal": told.seal,
+                    "seal_state": told.seal_state,
+                }),
+            )
+            .writes(binding.slot.clone());
+        let entered = tx.enter(draft)?;
+        filings::insert(
+            tx.connection,
+            &permit,
+            (&core.keyring, &core.ambient, facts.case.scope),
+            &row,
+            &binding,
+            entered.c.as_bytes(),
+        )?;
+        Ok(row.id)
+    }
+}

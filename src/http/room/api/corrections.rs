@@ -1,0 +1,30 @@
+//! Corrections of what was told of an item.
+
+use custos_core::ids::ItemId;
+use rocket::{State, post};
+use serde_json::json;
+
+use super::{Created, entries};
+use crate::{
+    app::{
+        Room,
+        corrections::{self, NewCorrection},
+    },
+    http::{
+        errors::Failure,
+        json::Metadata,
+        room::guards::{Manager, Named},
+    },
+};
+
+#[post("/items/<item>/corrections", data = "<new>")]
+pub async fn correct(
+    caller: Manager,
+    room: &State<Room>,
+    item: Named<ItemId>,
+    new: Metadata<NewCorrection>,
+) -> Result<Created, Failure> {
+    let done = corrections::correct(room, &caller.0, item.0, new.0).await?;
+    let body = json!({"id": done.output, "entries": entries(&done.entered)});
+    Ok(Created::at(&format!("items/{}", item.0), body))
+}

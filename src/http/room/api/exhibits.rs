@@ -1,0 +1,63 @@
+//! Exhibits: offered, withdrawn, ruled on.
+
+use custos_core::ids::{CaseId, ItemId, RowId};
+use rocket::{State, delete, get, post, put, serde::json::Json};
+use serde_json::{Value, json};
+
+use super::{Created, List, entries};
+use crate::{
+    app::{
+        Room,
+        exhibits::{self, ExhibitSummary, NewOffer, NewRuling},
+    },
+    http::{
+        errors::Failure,
+        json::Metadata,
+        room::guards::{Manager, Named, Reader},
+    },
+};
+
+#[get("/cases/<case>/exhibits")]
+pub async fn list(
+    caller: Reader,
+    room: &State<Room>,
+    case: Named<CaseId>,
+) -> Result<Json<List<ExhibitSummary>>, Failure> {
+    let items = exhibits::list(room, &caller.0, case.0).await?;
+    Ok(Json(List { items }))
+}
+
+#[post("/items/<item>/exhibits", data = "<new>")]
+pub async fn offer(
+    caller: Manager,
+    room: &State<Room>,
+    item: Named<ItemId>,
+    new: Metadata<NewOffer>,
+) -> Result<Created, Failure> {
+    let done = exhibits::offer(room, &caller.0, item.0, new.0).await?;
+    let body = json!({"id": done.output, "entries": entries(&done.entered)});
+    Ok(Created::at(&format!("items/{}", item.0), body))
+}
+
+#[delete("/items/<item>/exhibits/<exhibit>")]
+pub async fn withdraw(
+    caller: Manager,
+    room: &State<Room>,
+    item: Named<ItemId>,
+    exhibit: Named<RowId>,
+) -> Result<Json<Value>, Failure> {
+    let done = exhibits::withdraw(room, &caller.0, item.0, exhibit.0).await?;
+    Ok(Json(json!({"entries": entries(&done.entered)})))
+}
+
+#[put("/items/<item>/exhibits/<exhibit>/ruling", data = "<new>")]
+pub async fn rule(
+    caller: Manager,
+    room: &State<Room>,
+    item: Named<ItemId>,
+    exhibit: Named<RowId>,
+    new: Metadata<NewRuling>,
+) -> Result<Json<Value>, Failure> {
+    let done = exhibits::rule(room, &caller.0, item.0, exhibit.0, new.0).await?;
+    Ok(Json(json!({"entries": entries(&done.entered)})))
+}

@@ -1,0 +1,50 @@
+//! Walls around a case.
+
+use custos_core::ids::{CaseId, PersonId};
+use rocket::{State, get, put, serde::json::Json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{List, entries};
+use crate::{
+    app::{
+        Room,
+        walls::{self, Wall, WallSummary},
+    },
+    http::{
+        errors::Failure,
+        json::Metadata,
+        room::guards::{Manager, Named, Reader},
+    },
+};
+
+/// A wall to be raised or lowered.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewWall {
+    status: Wall,
+    reason: String,
+}
+
+#[get("/cases/<case>/walls")]
+pub async fn list(
+    caller: Reader,
+    room: &State<Room>,
+    case: Named<CaseId>,
+) -> Result<Json<List<WallSummary>>, Failure> {
+    let items = walls::list(room, &caller.0, case.0).await?;
+    Ok(Json(List { items }))
+}
+
+#[put("/cases/<case>/walls/<person>", data = "<new>")]
+pub async fn set(
+    caller: Manager,
+    room: &State<Room>,
+    case: Named<CaseId>,
+    person: Named<PersonId>,
+    new: Metadata<NewWall>,
+) -> Result<Json<Value>, Failure> {
+    let between = (case.0, person.0);
+    let done = walls::set(room, &caller.0, between, new.0.status, &new.0.reason).await?;
+    Ok(Json(json!({"entries": entries(&done.entered)})))
+}
