@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod exhibits;
 pub mod found;
 pub mod objects;
+pub mod once;
 pub mod open;
 pub mod orders;
 pub mod people;

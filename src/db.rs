@@ -24,6 +24,7 @@ pub mod mac;
 pub mod people;
 pub mod policies;
 pub mod pool;
+pub mod replies;
 pub mod rows;
 pub mod schema;
 pub mod sessions;

@@ -221,6 +221,7 @@ pub fn at_the_keyboard(room: &Room, account: AccountId, person: PersonId) -> Sig
         person,
         holder: Id::from_bytes(room.core.ambient.bytes()),
         means: Means::Link,
+        once: None,
     }
 }
 

@@ -68,7 +68,7 @@ pub async fn open_case(room: &Room, who: &SignedIn, new: NewCase) -> Result<Done
         description: text::text("description", &new.description)?,
         outcome: String::new(),
     };
-    room.writer.submit(Open { who: *who, details }).await
+    room.change(who, Open { who: *who, details }).await
 }
 
 /// Adds a party to a case.
@@ -92,7 +92,7 @@ pub async fn add_party(
         side: side.into(),
         name: text::line("name", name)?,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 /// Gives a person a role on a case.
@@ -115,7 +115,7 @@ pub async fn add_person(
         role,
         party,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 struct Open {

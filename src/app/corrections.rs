@@ -88,7 +88,7 @@ pub async fn correct(
             by: who.person,
         },
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 fn value(field: &str, given: &Value) -> Result<Value, Error> {

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     entering::{Acting, Draft, Tx},
     error::Error,
+    once::Once,
     writer::Stop,
 };
 use crate::{
@@ -38,6 +39,8 @@ pub struct SignedIn {
     pub holder: Id,
     /// How they were recognised.
     pub means: Means,
+    /// The key under which they ask for a change, if they gave one.
+    pub once: Option<Once>,
 }
 
 /// The facts of one request: who asks, under which circumstances.

@@ -39,7 +39,7 @@ pub async fn serve(
         item,
         party,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 struct ServeItem {

@@ -13,6 +13,7 @@ use custos_core::{
     merkle,
     row::{BoundRow, rows_value},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -140,7 +141,7 @@ impl Draft {
 }
 
 /// What a change is acknowledged with, once it is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entered {
     /// Position in the log.
     pub index: LeafIndex,

@@ -22,6 +22,11 @@ pub enum Error {
     /// It was done before, or something stands in its way.
     #[error("{0}; nothing was changed")]
     Conflict(String),
+    /// A key for one change was given for another.
+    #[error(
+        "`Idempotency-Key` was given for another request before; nothing was changed, give each change a key of its own"
+    )]
+    Reused,
     /// The bytes ended before, or went on after, the length that was announced.
     #[error("the upload is incomplete: {received} bytes came{}; nothing was kept, send it again", of_expected(*.expected))]
     Incomplete {

@@ -126,7 +126,7 @@ pub async fn restrict(room: &Room, who: &SignedIn, item: ItemId) -> Result<Done<
         item,
         restrict: true,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 /// Lifts an item's restriction.
@@ -143,7 +143,7 @@ pub async fn lift_restriction(
         item,
         restrict: false,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 struct Read {

@@ -109,7 +109,7 @@ pub async fn offer(
         number: text::line("number", &new.number)?,
         note: text::text("note", &new.note)?,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 /// Takes an offer back, before the court ruled on it.
@@ -127,7 +127,7 @@ pub async fn withdraw(
         item,
         exhibit,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 /// Admits or rejects an exhibit; a ruling may be followed by another.
@@ -154,7 +154,7 @@ pub async fn rule(
         order: new.order,
         note: text::text("note", &new.note)?,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 /// The exhibits of a case of whose items the reader may know, oldest first; one entry for the

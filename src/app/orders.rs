@@ -99,7 +99,7 @@ pub async fn make(
             by: who.person,
         },
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 /// The orders of a case, oldest first; one entry for the request.

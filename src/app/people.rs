@@ -140,7 +140,7 @@ pub async fn create_person(
         login: text::line("login", &new.login)?,
         room_roles: new.room_roles,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 /// Everyone with their accounts, by name; one entry for the request.
@@ -166,7 +166,7 @@ pub async fn set_account_status(
         account,
         status,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 /// Suspends or reactivates a person with all their accounts. Suspension ends sessions, tokens
@@ -185,7 +185,7 @@ pub async fn set_person_status(
         person,
         status,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 struct Create {

@@ -153,6 +153,7 @@ pub async fn session(room: &Room, cookie_secret: &str) -> Result<Session, Error>
                 holder: row.id.id(),
                 means: Means::of(&row.means)
                     .ok_or_else(|| DbError::damaged("sessions", row.id, "its means are unknown"))?,
+                once: None,
             };
             let stale = after(row.seen_at, SEEN_EVERY) <= now;
             Ok((Session::of(&core, &row, who, now), stale))
@@ -184,6 +185,7 @@ pub async fn token(room: &Room, bearer: &str) -> Result<(SignedIn, Vec<Right>), 
             person,
             holder: row.id.id(),
             means: Means::Token,
+            once: None,
         };
         Ok((who, row.rights))
     })
@@ -298,6 +300,7 @@ fn begin(
         person,
         holder: row.id.id(),
         means,
+        once: None,
     };
     Ok(Session::of(tx.core, &row, who, now))
 }

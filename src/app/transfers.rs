@@ -92,7 +92,7 @@ pub async fn record(
         item,
         transfer: parsed(who, new)?,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 fn parsed(who: &SignedIn, new: &NewTransfer) -> Result<Transfer, Error> {

@@ -82,7 +82,7 @@ pub async fn announce(
         case,
         details,
     };
-    Ok(room.writer.submit(command).await?.output)
+    Ok(room.change(who, command).await?.output)
 }
 
 /// Takes the bytes of what was announced: one pass into the store, then one entry.

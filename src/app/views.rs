@@ -17,7 +17,7 @@ use custos_core::{
     object::StoredObject,
 };
 use futures::stream::{self, BoxStream, StreamExt};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 use tracing::error;
@@ -55,7 +55,7 @@ const VIEW_MICROS: i64 = 30 * 60 * 1_000_000;
 /// Open views that are looked at to see whether their session has ended.
 const MAX_OPEN_LOOKED_AT: i64 = 10_000;
 /// A view that was opened.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenedView {
     /// Its id.
     pub id: ViewId,
@@ -117,7 +117,7 @@ pub async fn open_view(
         why: text::text("purpose", why)?,
         download,
     };
-    Ok(room.writer.submit(command).await?.output)
+    Ok(room.change(who, command).await?.output)
 }
 
 /// The content behind a view, if it is open and `holder` may read through it.

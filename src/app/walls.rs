@@ -70,7 +70,7 @@ pub async fn set(
         wall,
         reason: text::line("reason", reason)?,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 /// The walls around a case; one entry for the request.

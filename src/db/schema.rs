@@ -288,6 +288,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    replies (id) {
+        id -> Binary,
+        account_id -> Binary,
+        request -> Binary,
+        created_at -> BigInt,
+        answer -> Binary,
+        mac -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     log_head,
     entries,
@@ -311,5 +322,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     uploads,
     views,
     filings,
-    walls
+    walls,
+    replies
 );

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use custos_core::hash::{Hash, sha256};
 use rocket::{
     Data, Request,
     data::{ByteUnit, FromData, Outcome},
@@ -20,9 +21,9 @@ pub const MAX_METADATA_BYTES: u64 = 64 << 10;
 /// Arrays and objects inside each other, the outermost counted.
 const MAX_DEPTH: usize = 16;
 
-/// A body of JSON: no member twice, none unknown, nothing behind it.
+/// A body of JSON: no member twice, none unknown, nothing behind it; and the SHA-256 of its bytes.
 #[derive(Debug)]
-pub struct Metadata<T>(pub T);
+pub struct Metadata<T>(pub T, pub Hash);
 
 #[rocket::async_trait]
 impl<'r, T: DeserializeOwned> FromData<'r> for Metadata<T> {
@@ -30,18 +31,21 @@ impl<'r, T: DeserializeOwned> FromData<'r> for Metadata<T> {
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
         match read(request, data).await {
-            Ok(value) => Outcome::Success(Self(value)),
+            Ok((value, hash)) => Outcome::Success(Self(value, hash)),
             Err(failure) => Outcome::Error(failure.stash(request)),
         }
     }
 }
 
-async fn read<T: DeserializeOwned>(request: &Request<'_>, data: Data<'_>) -> Result<T, Failure> {
+async fn read<T: DeserializeOwned>(
+    request: &Request<'_>,
+    data: Data<'_>,
+) -> Result<(T, Hash), Failure> {
     if !request.content_type().is_some_and(|kind| kind.is_json()) {
         return Err(Failure::MediaType("application/json"));
     }
     let bytes = whole_body(request, data, MAX_METADATA_BYTES).await?;
-    parse(&bytes)
+    Ok((parse(&bytes)?, sha256(&[&bytes])))
 }
 
 /// The whole of a short body.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::app::{Room, views};
+use crate::app::{Room, once, views};
 
 /// How often the room looks.
 const EVERY: Duration = Duration::from_secs(30);
@@ -22,7 +22,8 @@ pub async fn run(room: &Room) {
         {
             continue;
         }
-        for closed in [ended, views::close_abandoned(room).await] {
+        let forgotten = once::forget_old(room).await;
+        for closed in [ended, views::close_abandoned(room).await, forgotten] {
             if let Err(error) = closed {
                 warn!(error = %error, cause = ?error, "could not close ended views yet");
             }

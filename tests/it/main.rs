@@ -7,6 +7,7 @@ mod coverage;
 mod doctor;
 mod failing;
 mod hidden;
+mod once;
 mod origins;
 mod pages;
 mod ranges;

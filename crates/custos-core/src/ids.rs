@@ -179,8 +179,15 @@ ids! {
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 
 /// Position of an entry in the custody log, from 0.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize)]
+#[serde(transparent)]
 pub struct LeafIndex(u64);
+
+impl<'de> Deserialize<'de> for LeafIndex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(u64::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
 
 impl LeafIndex {
     /// An index from 0 to 2^53 - 2, so that its tree size is exact in JSON.

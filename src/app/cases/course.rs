@@ -52,7 +52,7 @@ pub async fn set_stage(
             .ok_or_else(|| Error::invalid("`stage` is neither `open` nor `closed`"))?,
         outcome: text::line("outcome", &new.outcome)?,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 /// Ends a person's role on a case, as when counsel is substituted. It takes effect at once.
@@ -73,7 +73,7 @@ pub async fn end_role(
         person,
         role,
     };
-    room.writer.submit(command).await
+    room.change(who, command).await
 }
 
 struct SetStage {

@@ -17,6 +17,7 @@ use crate::{
         entering::{Draft, Tx},
         error::Error,
         found::login_index,
+        once::KeptSecret,
         sessions::{Secret, after, redeem::Purpose},
         writer::{Command, Done, Stop},
     },
@@ -58,10 +59,11 @@ pub async fn issue_enrolment(
             lifetime,
             secret_hash: secret.hash(),
         },
+        secret: KeptSecret(secret),
     };
-    let done = room.writer.submit(command).await?;
+    let done = room.change(who, command).await?;
     Ok(Done {
-        output: secret,
+        output: done.output.0,
         entered: done.entered,
     })
 }
@@ -137,12 +139,13 @@ struct Issue {
     who: SignedIn,
     account: AccountId,
     link: Link,
+    secret: KeptSecret,
 }
 
 impl Command for Issue {
-    type Output = ();
+    type Output = KeptSecret;
 
-    fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+    fn run(self, tx: &mut Tx<'_>) -> Result<KeptSecret, Stop> {
         let (asking, _) = managing(tx, &self.who)?;
         let (account, person) = tx.account::<ManagePeople>(&asking, self.account)?;
         let permit = tx.permit::<ManagePeople>(&asking, &Resource::Person(person.id))?;
@@ -156,7 +159,7 @@ impl Command for Issue {
         let purpose = Some(row.purpose.as_str());
         sessions::withdraw_enrolments(tx.connection, key, account.id, purpose, now)?;
         sessions::insert_enrolment(tx.connection, key, &permit, &row)?;
-        Ok(())
+        Ok(self.secret)
     }
 }
 

@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, time::Duration};
 
 use custos_core::{
     event::slot,
-    hash::Hash,
     ids::{Timestamp, TokenId},
 };
 use serde::Serialize;
@@ -17,6 +16,7 @@ use crate::{
         deciding::Asking,
         entering::{Draft, Tx},
         error::Error,
+        once::KeptSecret,
         sessions::{Secret, after},
         text,
         writer::{Command, Done, Stop},
@@ -74,11 +74,12 @@ pub async fn issue_token(
         label: text::line("label", label)?,
         rights: rights.into_iter().collect(),
         lifetime,
-        secret_hash: secret.hash(),
+        secret: KeptSecret(secret),
     };
-    let done = room.writer.submit(command).await?;
+    let done = room.change(who, command).await?;
+    let (token, secret) = done.output;
     Ok(Done {
-        output: (done.output, secret),
+        output: (token, secret.0),
         entered: done.entered,
     })
 }
@@ -104,13 +105,13 @@ struct Issue {
     label: String,
     rights: Vec<Right>,
     lifetime: Duration,
-    secret_hash: Hash,
+    secret: KeptSecret,
 }
 
 impl Command for Issue {
-    type Output = TokenId;
+    type Output = (TokenId, KeptSecret);
 
-    fn run(self, tx: &mut Tx<'_>) -> Result<TokenId, Stop> {
+    fn run(self, tx: &mut Tx<'_>) -> Result<Self::Output, Stop> {
         let (asking, permit) = own(tx, &self.who)?;
         let (core, room, now) = (tx.core, tx.room(), tx.now());
         let holding = tokens::list(tx.connection, &core.keyring, room, &permit)?
@@ -127,7 +128,7 @@ impl Command for Issue {
             id: tx.id(),
             rev: 1,
             account_id: self.who.account,
-            secret_hash: self.secret_hash,
+            secret_hash: self.secret.0.hash(),
             rights: self.rights,
             expires_at: after(now, self.lifetime),
             status: "active".into(),
@@ -158,7 +159,7 @@ impl Command for Issue {
             &binding,
             entered.c.as_bytes(),
         )?;
-        Ok(row.id)
+        Ok((row.id, self.secret))
     }
 }
 

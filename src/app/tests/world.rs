@@ -65,6 +65,7 @@ impl World {
             person: PersonId::from_bytes([0; 16]),
             holder: Id::from_bytes([0; 16]),
             means: crate::policy::facts::Means::Link,
+            once: None,
         };
         let world = Self {
             room,

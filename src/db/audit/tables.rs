@@ -245,6 +245,17 @@ pub const TABLES: &[Table] = &[
         ],
     ),
     brief(
+        "replies",
+        Under::Nothing,
+        &[
+            ID,
+            ACCOUNT,
+            one("request", Kind::Bytes),
+            one("created_at", Kind::Integer),
+            one("answer", Kind::Bytes),
+        ],
+    ),
+    brief(
         "enrolments",
         Under::Nothing,
         &[

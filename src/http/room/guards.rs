@@ -24,6 +24,7 @@ use rocket::{
 use crate::{
     app::{
         self, Room, SignedIn,
+        once::Once,
         sessions::{self, Right, Session},
     },
     http::{
@@ -285,7 +286,7 @@ async fn caller(request: &Request<'_>, right: Option<Right>) -> Result<SignedIn,
         let (_, secret) = bearer.ok_or(app::Error::SignedOut)?;
         let (who, rights) = sessions::token(room(request), secret.trim()).await?;
         return match right {
-            Some(right) if rights.contains(&right) => Ok(who),
+            Some(right) if rights.contains(&right) => keyed(request, who),
             _ => Err(Failure::Rights),
         };
     }
@@ -294,7 +295,26 @@ async fn caller(request: &Request<'_>, right: Option<Right>) -> Result<SignedIn,
         own_page(request)?;
         seat.confirm(request.headers().get_one(CSRF_HEADER))?;
     }
-    Ok(*seat.who())
+    keyed(request, *seat.who())
+}
+
+/// The same caller with the key under which they ask for a change, if they gave one.
+fn keyed(request: &Request<'_>, who: SignedIn) -> Result<SignedIn, Failure> {
+    let mut given = request.headers().get("idempotency-key");
+    let Some(key) = given.next().filter(|_| request.method() == Method::Post) else {
+        return Ok(who);
+    };
+    if given.next().is_some() {
+        return Err(Failure::Malformed("`Idempotency-Key` stands twice".into()));
+    }
+    // A string of structured fields, or the same without its quotes, as many clients send it.
+    let bare = key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
+    let what = format!("{} {}", request.method(), request.uri());
+    let once = Once::new(&room(request).core, who.account, bare.unwrap_or(key), &what)?;
+    Ok(SignedIn {
+        once: Some(once),
+        ..who
+    })
 }
 
 /// The room that this Rocket serves.

@@ -21,6 +21,7 @@ use crate::{
         cases::{self, NewCase},
         corrections::{self, NewCorrection},
         disclosures, evidence,
+        once::Once,
         people::{RoomRole, issue_token, tokens::MAX_TOKEN},
         sessions::redeem::Purpose,
         tests::world::World,
@@ -257,7 +258,12 @@ async fn build() -> Made {
         .await
         .expect("corrected");
     let between = (case, world.enrolled("fay", &[]).await.person);
-    walls::set(&room, &custodian, between, Wall::Up, "the other side")
+    let once = Once::new(&room.core, custodian.account, "a key", "a change").expect("a key");
+    let keyed = SignedIn {
+        once: Some(once),
+        ..custodian
+    };
+    walls::set(&room, &keyed, between, Wall::Up, "the other side")
         .await
         .expect("raised");
     issue_token(

@@ -249,13 +249,15 @@ fn every_bound_row_is_watched() {
         "roles",
         "states",
         "servings",
+        "filings",
+        "walls",
         "policies",
     ] {
         let key = ("id", "LIMIT 1");
         all.extend(flips(&mut copy.connection, table, key, Extent::Most));
     }
     let counts = located(&all, |_| false);
-    assert_eq!(counts.len(), 10, "{counts:?}");
+    assert_eq!(counts.len(), 12, "{counts:?}");
     assert!(counts.values().all(|count| *count > 80), "{counts:?}");
 }
 
@@ -267,6 +269,7 @@ fn every_brief_row_scope_and_key_is_watched() {
         ("sessions", "LIMIT 1"),
         ("enrolments", "WHERE used_at IS NULL LIMIT 1"),
         ("uploads", "LIMIT 1"),
+        ("replies", "LIMIT 1"),
         ("views", "LIMIT 1"),
         ("objects", "LIMIT 1"),
         ("scopes", "WHERE kind = 'court'"),
@@ -289,7 +292,7 @@ fn every_brief_row_scope_and_key_is_watched() {
         all.extend(flips(&mut copy.connection, table, ("id", which), extent));
     }
     let counts = located(&all, |_| false);
-    assert_eq!(counts.len(), 7, "{counts:?}");
+    assert_eq!(counts.len(), 8, "{counts:?}");
     assert!(counts["wrapped_keys"] > 500, "{counts:?}");
 }
 

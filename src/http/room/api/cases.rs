@@ -57,12 +57,13 @@ pub async fn open(
     room: &State<Room>,
     new: Metadata<Opening>,
 ) -> Result<Created, Failure> {
+    let who = caller.0.of(new.1);
     let new = NewCase {
         number: new.0.number,
         title: new.0.title,
         description: new.0.description,
     };
-    let done = cases::open_case(room, &caller.0, new).await?;
+    let done = cases::open_case(room, &who, new).await?;
     let body = json!({"id": done.output, "entries": entries(&done.entered)});
     Ok(Created::at(&format!("cases/{}", done.output), body))
 }
@@ -84,7 +85,7 @@ pub async fn add_party(
     new: Metadata<NewParty>,
 ) -> Result<Created, Failure> {
     let party = (new.0.side.as_str(), new.0.name.as_str());
-    let done = cases::add_party(room, &caller.0, case.0, party).await?;
+    let done = cases::add_party(room, &caller.0.of(new.1), case.0, party).await?;
     let body = json!({"id": done.output, "entries": entries(&done.entered)});
     Ok(Created::at(&format!("cases/{}", case.0), body))
 }
@@ -97,7 +98,7 @@ pub async fn add_person(
     new: Metadata<NewMember>,
 ) -> Result<Created, Failure> {
     let role = (new.0.role.as_str(), new.0.party);
-    let done = cases::add_person(room, &caller.0, case.0, new.0.person, role).await?;
+    let done = cases::add_person(room, &caller.0.of(new.1), case.0, new.0.person, role).await?;
     let body = json!({"entries": entries(&done.entered)});
     Ok(Created::at(&format!("cases/{}", case.0), body))
 }

@@ -29,7 +29,7 @@ pub async fn serve(
     item: Named<ItemId>,
     to: Metadata<Recipient>,
 ) -> Result<Created, Failure> {
-    let done = disclosures::serve(room, &caller.0, item.0, to.0.party).await?;
+    let done = disclosures::serve(room, &caller.0.of(to.1), item.0, to.0.party).await?;
     let body = json!({"entries": entries(&done.entered)});
     Ok(Created::at(&format!("items/{}", item.0), body))
 }

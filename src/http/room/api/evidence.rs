@@ -46,7 +46,7 @@ pub async fn announce(
     case: Named<CaseId>,
     new: Metadata<NewItem>,
 ) -> Result<Created, Failure> {
-    let upload = uploads::announce(room, &caller.0, case.0, new.0).await?;
+    let upload = uploads::announce(room, &caller.0.of(new.1), case.0, new.0).await?;
     let content = format!("uploads/{upload}/content");
     let body = json!({"upload": upload, "content": format!("/api/v1/{content}")});
     Ok(Created::at(&content, body))
@@ -110,7 +110,14 @@ pub async fn open_view(
     reason: Metadata<Reason>,
 ) -> Result<Created, Failure> {
     let purpose = (reason.0.purpose.as_str(), reason.0.why.as_str());
-    let view = views::open_view(room, &caller.0, item.0, purpose, reason.0.download).await?;
+    let view = views::open_view(
+        room,
+        &caller.0.of(reason.1),
+        item.0,
+        purpose,
+        reason.0.download,
+    )
+    .await?;
     let body = json!({
         "id": view.id,
         "expires_at": view.expires_at,

@@ -34,7 +34,7 @@ pub async fn offer(
     item: Named<ItemId>,
     new: Metadata<NewOffer>,
 ) -> Result<Created, Failure> {
-    let done = exhibits::offer(room, &caller.0, item.0, new.0).await?;
+    let done = exhibits::offer(room, &caller.0.of(new.1), item.0, new.0).await?;
     let body = json!({"id": done.output, "entries": entries(&done.entered)});
     Ok(Created::at(&format!("items/{}", item.0), body))
 }

@@ -34,7 +34,7 @@ pub async fn make(
     case: Named<CaseId>,
     new: Metadata<NewOrder>,
 ) -> Result<Created, Failure> {
-    let done = orders::make(room, &caller.0, case.0, new.0).await?;
+    let done = orders::make(room, &caller.0.of(new.1), case.0, new.0).await?;
     let body = json!({"id": done.output, "entries": entries(&done.entered)});
     Ok(Created::at(&format!("cases/{}/orders", case.0), body))
 }

@@ -78,13 +78,14 @@ pub async fn create(
     room: &State<Room>,
     new: Metadata<Newcomer>,
 ) -> Result<Created, Failure> {
+    let who = caller.0.of(new.1);
     let new = NewPerson {
         name: new.0.name,
         office: new.0.office,
         login: new.0.login,
         room_roles: room_roles(&new.0.room_roles)?,
     };
-    let done = people::create_person(room, &caller.0, new).await?;
+    let done = people::create_person(room, &who, new).await?;
     let (person, account) = done.output;
     let body = json!({"person": person, "account": account, "entries": entries(&done.entered)});
     Ok(Created::at("people", body))
@@ -119,7 +120,8 @@ pub async fn set_person_status(
     person: Named<PersonId>,
     new: Metadata<NewStatus>,
 ) -> Result<Json<Value>, Failure> {
-    let done = people::set_person_status(room, &caller.0, person.0, new.0.read()?).await?;
+    let done =
+        people::set_person_status(room, &caller.0.of(new.1), person.0, new.0.read()?).await?;
     Ok(Json(json!({"entries": entries(&done.entered)})))
 }
 
@@ -130,7 +132,8 @@ pub async fn set_account_status(
     account: Named<AccountId>,
     new: Metadata<NewStatus>,
 ) -> Result<Json<Value>, Failure> {
-    let done = people::set_account_status(room, &caller.0, account.0, new.0.read()?).await?;
+    let done =
+        people::set_account_status(room, &caller.0.of(new.1), account.0, new.0.read()?).await?;
     Ok(Json(json!({"entries": entries(&done.entered)})))
 }
 
@@ -159,7 +162,14 @@ pub async fn issue_token(
     new: Metadata<NewToken>,
 ) -> Result<Created, Failure> {
     let lifetime = Duration::from_secs(new.0.days.saturating_mul(DAY_SECONDS));
-    let done = people::issue_token(room, &caller.0, &new.0.label, new.0.rights, lifetime).await?;
+    let done = people::issue_token(
+        room,
+        &caller.0.of(new.1),
+        &new.0.label,
+        new.0.rights,
+        lifetime,
+    )
+    .await?;
     let (id, secret) = done.output;
     let body = json!({"id": id, "secret": *secret.text(), "entries": entries(&done.entered)});
     Ok(Created::at("tokens", body))

@@ -24,7 +24,7 @@ pub async fn record(
     item: Named<ItemId>,
     new: Metadata<NewTransfer>,
 ) -> Result<Created, Failure> {
-    let done = transfers::record(room, &caller.0, item.0, &new.0).await?;
+    let done = transfers::record(room, &caller.0.of(new.1), item.0, &new.0).await?;
     let body = json!({"id": done.output, "entries": entries(&done.entered)});
     Ok(Created::at(&format!("items/{}", item.0), body))
 }
