@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
+import { files, rules } from './register.mjs';
 import { startBrowser, startRoom } from './room.mjs';
 import { closing, enter, equal, holds, openCase, openItem, step } from './steps.mjs';
 
@@ -308,6 +309,8 @@ const browser = await startBrowser();
 try {
   const page = await investigator(room, browser);
   await deposits(room, browser, page);
+  await files(room, page, look);
+  await rules(room, () => open(browser), look, ['Tobias Wrenfield', 'Oriane Feld']);
   await proofs(room, page);
   await others(room, browser);
   await step('nothing secret is in the log', async () => {

@@ -258,7 +258,7 @@ async fn build() -> Made {
         .await
         .expect("corrected");
     let between = (case, world.enrolled("fay", &[]).await.person);
-    let once = Once::new(&room.core, custodian.account, "a key", "a change").expect("a key");
+    let once = Once::new(&room.core, custodian.account, "a-key", "a change").expect("a key");
     let keyed = SignedIn {
         once: Some(once),
         ..custodian
