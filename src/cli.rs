@@ -10,6 +10,7 @@ mod bundle;
 mod demo;
 mod deposit;
 mod doctor;
+mod edge;
 mod init;
 mod receipt;
 mod restore;

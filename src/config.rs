@@ -1,6 +1,6 @@
 //! Settings: built-in values, then one TOML file, then `CUSTOS_` variables.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
 use figment::{
     Figment,
@@ -36,8 +36,57 @@ pub struct Http {
     pub content_origin: String,
     /// The header in which a proxy in front of the room names its own peer, like `X-Real-IP`.
     /// Without it no header is believed, and attempts are limited by the proxy's address: one
-    /// limit for everybody. Name it only if the proxy always sets it and nobody gets past it.
+    /// limit for everybody. Of several addresses in it the last one counts. Name it only if the
+    /// proxy always writes it and nobody gets past the proxy.
     pub proxy_header: Option<String>,
+    /// Certificate and key, for a room that speaks TLS itself.
+    pub tls: Tls,
+    /// What a client may take.
+    pub limits: Limits,
+}
+
+/// Certificate and key in PEM: both or neither. They are read again within a minute of a change,
+/// and on SIGHUP.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The file of the certificate, and of those that lead from it towards a root.
+    pub certificate: Option<PathBuf>,
+    /// The file of its key, which others may not read.
+    pub key: Option<PathBuf>,
+}
+
+/// What a client may take, as far as it shall be other than `src/http/front/limits.rs` says.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Seconds until a request's head must have come, from its first byte: 10.
+    pub header_seconds: Option<NonZeroU32>,
+    /// Bytes of a request's head: 32,768.
+    pub header_bytes: Option<NonZeroU32>,
+    /// Header lines of a request: 100.
+    pub headers: Option<NonZeroU32>,
+    /// Seconds that a connection may be open without a request: 60.
+    pub idle_seconds: Option<NonZeroU32>,
+    /// Seconds in which `body_bytes` of a body must come: 30.
+    pub body_seconds: Option<NonZeroU32>,
+    /// The fewest bytes of a body in `body_seconds`: 65,536.
+    pub body_bytes: Option<NonZeroU32>,
+    /// Bytes of a body whose length is not declared: 1,048,576.
+    pub undeclared_body_bytes: Option<NonZeroU32>,
+    /// Seconds in which a client may take nothing of an answer that is there: 300.
+    pub stall_seconds: Option<NonZeroU32>,
+    /// Connections at a time, and requests at a time: 1,024, or what the limit of open files
+    /// (RLIMIT_NOFILE) carries.
+    pub connections: Option<NonZeroU32>,
+    /// Connections of one address at a time, and requests: 128. Of IPv6 a network of 64 bits
+    /// counts as one address. Behind a proxy that `proxy_header` names only requests are counted,
+    /// by the address that it gives; behind one that is not named everybody shares this limit.
+    pub per_peer: Option<NonZeroU32>,
+    /// Requests at a time on one connection of HTTP/2: 64.
+    pub streams: Option<NonZeroU32>,
+    /// Seconds that running requests may go on when the room is told to stop: 30.
+    pub stop_seconds: Option<NonZeroU32>,
 }
 
 /// The program's own log.
@@ -79,6 +128,8 @@ impl Default for Http {
             origin: "http://localhost:8000".into(),
             content_origin: "http://content.localhost:8000".into(),
             proxy_header: None,
+            tls: Tls::default(),
+            limits: Limits::default(),
         }
     }
 }

@@ -12,6 +12,7 @@
 pub mod assets;
 mod content;
 mod errors;
+pub mod front;
 mod headers;
 mod json;
 mod length;
@@ -23,19 +24,26 @@ pub mod text;
 
 mod log;
 
-use std::net::IpAddr;
+use std::{
+    collections::HashSet,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use rocket::{
     Build, Config, Rocket,
-    config::{Ident, LogLevel},
+    config::{Ident, LogLevel, Shutdown},
     shield::Shield,
 };
 
 use self::{
+    front::{Pass, Passed, limits::Limits, tls},
     headers::Headers,
     origins::{Apart, Origins},
 };
 use crate::app::Room;
+
+/// How long Rocket waits for connections to end, twice, when all clients are gone.
+const SHUTDOWN_SECONDS: u32 = 1;
 
 /// Where and how the room answers.
 #[derive(Debug, Clone)]
@@ -49,15 +57,29 @@ pub struct Edge {
     /// The header in which a proxy that the operator named gives the peer's address; without
     /// it no header is believed.
     pub proxy_header: Option<String>,
+    /// What a client may take.
+    pub limits: Limits,
+    /// Certificate and key, where the room itself speaks TLS.
+    pub tls: Option<tls::Files>,
 }
 
-/// The room's Rocket, not yet launched.
-pub fn rocket(room: Room, edge: &Edge) -> Rocket<Build> {
+/// The room's Rocket, not yet launched: on a loopback port of its own, for the front alone.
+pub fn rocket(room: Room, origins: &Origins, pass: Pass) -> Rocket<Build> {
     let config = Config {
-        address: edge.address,
-        port: edge.port,
+        address: Ipv4Addr::LOCALHOST.into(),
+        port: 0,
         ident: Ident::none(),
-        ip_header: edge.proxy_header.clone().map(Into::into),
+        // The front names the peer.
+        ip_header: None,
+        // The front stops first, and then tells it to.
+        shutdown: Shutdown {
+            ctrlc: false,
+            signals: HashSet::new(),
+            grace: SHUTDOWN_SECONDS,
+            mercy: SHUTDOWN_SECONDS,
+            force: false,
+            ..Shutdown::default()
+        },
         // Rocket would log addresses, and those of views carry a secret.
         log_level: LogLevel::Off,
         cli_colors: false,
@@ -65,10 +87,12 @@ pub fn rocket(room: Room, edge: &Edge) -> Rocket<Build> {
     };
     rocket::custom(config)
         .manage(room)
-        .manage(edge.origins.clone())
+        .manage(origins.clone())
+        // First: nothing that came past the front is looked at by anything else.
+        .attach(Passed(pass))
         .attach(Shield::new())
-        .attach(Apart(edge.origins.clone()))
-        .attach(Headers::new(&edge.origins))
+        .attach(Apart(origins.clone()))
+        .attach(Headers::new(origins))
         .mount("/", room::web_routes())
         .mount("/api/v1", room::api_routes())
         .mount("/v", content::routes())

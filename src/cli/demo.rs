@@ -23,7 +23,7 @@ use crate::{
         people,
         sessions::{Secret, redeem},
     },
-    config::Config,
+    config::{Config, Tls},
     demo::{self, Somebody, World},
 };
 
@@ -55,6 +55,8 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     config.data = folder.join("data");
     config.keys = folder.join("keys");
     config.http.port = port;
+    // A name on this machine has no certificate.
+    config.http.tls = Tls::default();
     config.http.origin = format!("http://localhost:{port}");
     config.http.content_origin = format!("http://content.localhost:{port}");
     config.make_data()?;

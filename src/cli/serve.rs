@@ -1,11 +1,12 @@
 //! `custos serve`: opens the room and answers until it is told to stop.
 
-use std::process::ExitCode;
+use std::{future::Future, process::ExitCode, sync::Arc};
 
 use custos_core::checkpoint::VerifierKey;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use super::Failed;
+use super::{Failed, edge::edge};
 use crate::{
     ambient::Ambient,
     app::{
@@ -13,7 +14,10 @@ use crate::{
         open::{self, OpenError, Places},
     },
     config::Config,
-    http::{self, Edge, origins::Origins, text},
+    http::{
+        front::{Front, Stopper, tls::Tls},
+        text,
+    },
     jobs,
     store::Store,
 };
@@ -54,34 +58,27 @@ pub(super) async fn open(config: &Config, ambient: Ambient) -> Result<Room, Fail
 
 /// Serves an open room until it is told to stop, or its writer stops.
 pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Failed> {
-    let edge = Edge {
-        address: config.http.address,
-        port: config.http.port,
-        origins: Origins::new(&config.http.origin, &config.http.content_origin)?,
-        proxy_header: config.http.proxy_header.clone(),
-    };
-    let rocket = http::rocket(room.clone(), &edge)
-        .ignite()
-        .await
-        .map_err(|error| launch_error(&error))?;
-    let shutdown = rocket.shutdown();
+    let front = Front::open(room.clone(), &edge(config)?).await?;
+    let address = front.address()?;
+    let signals = tokio::spawn(heed(front.stopper(), front.tls())?);
+    let stopper = front.stopper();
     let publishing = room.clone();
     let publisher = tokio::spawn(async move {
         // It returns only when the writer stopped: the disk is no longer known, so stop too.
         jobs::publish::run(&publishing).await;
-        shutdown.notify();
+        stopper.stop();
     });
     let expiring = room.clone();
     let expirer = tokio::spawn(async move { jobs::expire::run(&expiring).await });
     let sweeping = room.clone();
     let sweeper = tokio::spawn(async move { jobs::sweep::run(&sweeping).await });
-    info!(http.address = %edge.address, http.port = edge.port, "serving the room");
-    let served = rocket.launch().await.map_err(|error| launch_error(&error));
-    expirer.abort();
-    sweeper.abort();
+    info!(http.address = %address.ip(), http.port = address.port(), "serving the room");
+    let served = front.run().await;
+    for task in [expirer, sweeper, signals] {
+        task.abort();
+    }
     let writer_stopped = publisher.is_finished();
     publisher.abort();
-    served?;
     if writer_stopped {
         return Err(Failed::because(
             "the custody log can't be written; look at the disk, then start again: start-up checks what is there",
@@ -91,16 +88,55 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     if let Err(error) = room.publisher.publish().await {
         error!(error = %error, "could not publish before stopping; the next start does");
     }
+    served?;
     info!("the room is closed");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Heeds the signals of the process: SIGTERM and SIGINT stop the room, a second one cuts what
+/// still runs, and SIGHUP has the certificate read again.
+fn heed(
+    stopper: Stopper,
+    tls: Option<Arc<Tls>>,
+) -> Result<impl Future<Output = ()> + Send, Failed> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    // Without TLS the end of a terminal ends the room, as it does any program.
+    let mut hangup = tls
+        .as_ref()
+        .map(|_| signal(SignalKind::hangup()))
+        .transpose()?;
+    Ok(async move {
+        let mut told = false;
+        loop {
+            let hung_up = async {
+                match &mut hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = hung_up => {
+                    if let Some(tls) = &tls {
+                        tls.reload();
+                    }
+                    continue;
+                }
+            }
+            if told {
+                stopper.cut();
+            } else {
+                info!("stopping: running requests may end; a second signal cuts them");
+                stopper.stop();
+            }
+            told = true;
+        }
+    })
 }
 
 /// A C2SP tlog-policy file that trusts one log and asks for no witness.
 pub(super) fn trust_policy(key: &VerifierKey) -> String {
     format!("log {key}\nquorum none\n")
-}
-
-fn launch_error(error: &rocket::Error) -> Failed {
-    // Rocket's error prints a report when it is dropped unread; this reads it.
-    Failed::because(format!("the room can't be served: {}", error.kind()))
 }

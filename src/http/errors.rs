@@ -109,8 +109,46 @@ pub const KNOWN: &[(&str, &str, Status)] = &[
         "Another host was meant",
         Status { code: 421 },
     ),
+    ("too-slow", "Too slow", Status::RequestTimeout),
+    (
+        "head-too-large",
+        "Head too large",
+        Status::RequestHeaderFieldsTooLarge,
+    ),
+    ("crowded", "Too many at a time", Status::TooManyRequests),
+    ("busy", "Busy", Status::ServiceUnavailable),
     ("defect", "A defect", Status::InternalServerError),
 ];
+
+/// A failure by its name.
+///
+/// # Panics
+/// The name is none of [`KNOWN`].
+pub fn problem(name: &'static str, detail: String) -> Problem {
+    let (_, title, status) = KNOWN
+        .iter()
+        .find(|(known, ..)| *known == name)
+        .expect("every name is known");
+    Problem {
+        name,
+        title,
+        status: *status,
+        detail,
+    }
+}
+
+impl Problem {
+    /// The failure as `application/problem+json`.
+    pub fn json(&self) -> String {
+        json!({
+            "type": format!("/problems/{}", self.name),
+            "title": self.title,
+            "status": self.status.code,
+            "detail": self.detail,
+        })
+        .to_string()
+    }
+}
 
 impl Failure {
     fn name(&self) -> &'static str {
@@ -175,17 +213,7 @@ impl Failure {
 
     /// The failure in the words of RFC 9457.
     pub fn problem(&self) -> Problem {
-        let name = self.name();
-        let (_, title, status) = KNOWN
-            .iter()
-            .find(|(known, ..)| *known == name)
-            .expect("every name is known");
-        Problem {
-            name,
-            title,
-            status: *status,
-            detail: self.detail(),
-        }
+        problem(self.name(), self.detail())
     }
 
     /// Says in the program's log what the caller is not told.
@@ -285,13 +313,7 @@ impl<'r> Responder<'r, 'static> for Failure {
         let (kind, body) = match shape {
             Shape::Json => (
                 ContentType::new("application", "problem+json"),
-                json!({
-                    "type": format!("/problems/{}", problem.name),
-                    "title": problem.title,
-                    "status": problem.status.code,
-                    "detail": problem.detail,
-                })
-                .to_string(),
+                problem.json(),
             ),
             Shape::Page => {
                 let page = ErrorPage { problem: &problem };

@@ -7,6 +7,7 @@ mod uses;
 
 use std::collections::BTreeSet;
 
+use custos::http::front::Pass;
 use reqwest::Method;
 
 use self::rows::{
@@ -18,7 +19,8 @@ use crate::support::{TestApp, edge};
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_has_a_row() {
     let app = TestApp::start().await;
-    let rocket = custos::http::rocket(app.room.clone(), &edge(app.port));
+    let pass = Pass::fresh(&app.room.core.ambient);
+    let rocket = custos::http::rocket(app.room.clone(), &edge(app.port).origins, pass);
     let mounted: BTreeSet<String> = rocket
         .routes()
         .map(|route| format!("{} {}", route.method, route.uri))

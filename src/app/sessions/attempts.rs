@@ -164,7 +164,8 @@ fn make_room(table: &mut HashMap<Key, Window>, now: Timestamp) {
     }
 }
 
-fn network(peer: IpAddr) -> IpAddr {
+/// An address, of IPv6 its network of 64 bits, which one customer has whole.
+pub fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) >> 64 << 64;

@@ -6,7 +6,7 @@ pub mod raw;
 pub mod user;
 
 use std::{
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -19,13 +19,18 @@ use custos::{
         open::{Places, open},
         people,
     },
-    http::{Edge, origins::Origins, rocket},
+    http::{
+        Edge,
+        front::{Front, FrontError, Stopper, limits::Limits},
+        origins::Origins,
+    },
     jobs,
     store::Store,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 pub use user::User;
 
@@ -44,6 +49,11 @@ pub struct TestApp {
     pub folder: TempDir,
     /// Exhibit references that were given by [`TestApp::deposit`].
     references: AtomicU64,
+    /// Where the web framework listens behind the front.
+    pub behind: SocketAddr,
+    pub stopper: Stopper,
+    /// Ends when the room has stopped.
+    pub served: Option<JoinHandle<Result<(), FrontError>>>,
 }
 
 impl TestApp {
@@ -53,6 +63,12 @@ impl TestApp {
     }
 
     pub async fn start_on(port: u16) -> Self {
+        Self::start_at(edge(port)).await
+    }
+
+    /// The same with limits and proxies of its own.
+    pub async fn start_at(edge: Edge) -> Self {
+        let port = edge.port;
         // Another test may have done it; one provider is enough.
         drop(rustls::crypto::ring::default_provider().install_default());
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -76,12 +92,9 @@ impl TestApp {
         let room = open(&places, store, ambient).await.expect("the room opens");
         let publishing = room.clone();
         tokio::spawn(async move { jobs::publish::run(&publishing).await });
-        let edge = edge(port);
-        let served = rocket(room.clone(), &edge)
-            .ignite()
-            .await
-            .expect("it ignites");
-        tokio::spawn(served.launch());
+        let front = Front::open(room.clone(), &edge).await.expect("it listens");
+        let (behind, stopper) = (front.behind(), front.stopper());
+        let served = tokio::spawn(front.run());
         let client = Client::builder()
             .redirect(Policy::none())
             .no_proxy()
@@ -98,6 +111,9 @@ impl TestApp {
             client,
             folder,
             references: AtomicU64::new(0),
+            behind,
+            stopper,
+            served: Some(served),
         };
         app.answers().await;
         app.admin = app.enrol(&secret).await;
@@ -318,6 +334,8 @@ pub fn edge(port: u16) -> Edge {
         port,
         origins: Origins::new(&origin(ROOM_HOST), &origin(CONTENT_HOST)).expect("two origins"),
         proxy_header: None,
+        limits: Limits::default(),
+        tls: None,
     }
 }
 
