@@ -76,6 +76,8 @@ git git .
 cc gcc .
 age age tests/interop/age
 strace strace tests/campaigns
+slowhttptest slowhttptest tests/campaigns/slow.py
+openssl openssl tests/campaigns/slow.py
 python3 python3 .
 go golang-go tests/interop/go
 chromium chromium tests/browser

@@ -69,9 +69,10 @@ def free_port():
 class Caller:
     """A person or program that talks to the room, on a connection of its own."""
 
-    def __init__(self, port, headers=None):
+    def __init__(self, port, headers=None, source=None):
         self.port = port
         self.headers = dict(headers or {})
+        self.source = source and (source, 0)
         self.connection = None
 
     def close(self):
@@ -84,7 +85,8 @@ class Caller:
         """Sends one request; gives status, headers, body. Raises one of CUT."""
         if self.connection is None:
             self.connection = http.client.HTTPConnection(
-                "127.0.0.1", self.port, timeout=REQUEST_LIMIT_SECONDS
+                "127.0.0.1", self.port, timeout=REQUEST_LIMIT_SECONDS,
+                source_address=self.source,
             )
         # The room knows itself by its name only.
         sent = {"Host": f"localhost:{self.port}", **self.headers, **(headers or {})}

@@ -18,6 +18,7 @@ esac
   cargo build --quiet --locked -p custos -p custos-verify --bins
 python3 tests/campaigns/kill.py --cycles "$cycles"
 python3 tests/campaigns/backup.py --rounds "$rounds"
+python3 tests/campaigns/slow.py ${1+"$1"}
 if [ "${1-}" = --long ]; then
   cargo build --quiet --release --locked -p custos -p custos-verify --bins
   : "${CUSTOS_PYTHON:=$PWD/target/venv/bin/python}"

@@ -6,6 +6,7 @@ mod client;
 mod coverage;
 mod doctor;
 mod failing;
+mod front;
 mod hidden;
 mod once;
 mod origins;

@@ -9,8 +9,11 @@ use std::{
 };
 
 use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::{
+        self, CustomizedPasswordHasher, PasswordVerifier,
+        phc::{Output, PasswordHash, Salt},
+    },
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use tokio::sync::Semaphore;
@@ -35,6 +38,11 @@ const PARALLEL_EVALUATIONS: usize = 2;
 const MAX_WAITING: usize = 64;
 /// When those who were sent away may come back.
 const BUSY_SECONDS: u64 = 5;
+/// Blocks of 1 KiB for which memory is asked: more than the greatest size that glibc ever keeps
+/// in its arenas (32 MiB). What of it is never touched takes no memory.
+const RESERVED_BLOCKS: usize = 33 * 1024;
+/// Bytes of what a password becomes.
+const OUTPUT_BYTES: usize = 32;
 /// Bytes of a password's salt.
 const SALT_BYTES: usize = 16;
 
@@ -114,8 +122,8 @@ impl Passwords {
         password.check()?;
         let salt: [u8; SALT_BYTES] = ambient.bytes();
         self.evaluate(move || {
-            let hash: PasswordHash = argon2()
-                .hash_password_with_salt(password.0.as_bytes(), &salt)
+            let hash = Stretch
+                .hash_password_customized(password.0.as_bytes(), &salt, None, None, params())
                 .expect("length of password and salt are in range");
             hash.to_string()
         })
@@ -135,7 +143,7 @@ impl Passwords {
                 let fits = password.0.len() <= MAX_PASSWORD_BYTES;
                 let bytes = if fits { password.0.as_bytes() } else { b"" };
                 let right = PasswordHash::new(phc)
-                    .is_ok_and(|hash| argon2().verify_password(bytes, &hash).is_ok());
+                    .is_ok_and(|hash| Stretch.verify_password(bytes, &hash).is_ok());
                 fits && right
             })
             .await?;
@@ -189,14 +197,47 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn argon2() -> Argon2<'static> {
-    let params = Params::new(ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES, None)
-        .expect("the parameters are in range");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+/// Argon2id in memory that goes back to the system with each evaluation: of what is smaller than
+/// [`RESERVED_BLOCKS`] each thread's arena keeps some, and the threads are many.
+struct Stretch;
+
+fn params() -> Params {
+    Params::new(ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES, None)
+        .expect("the parameters are in range")
+}
+
+impl CustomizedPasswordHasher<PasswordHash> for Stretch {
+    type Params = Params;
+
+    fn hash_password_customized(
+        &self,
+        password: &[u8],
+        salt: &[u8],
+        algorithm: Option<&str>,
+        version: Option<u32>,
+        params: Params,
+    ) -> password_hash::Result<PasswordHash> {
+        let algorithm = algorithm.map_or(Ok(Algorithm::Argon2id), Algorithm::try_from)?;
+        let version = version.map_or(Ok(Version::V0x13), Version::try_from)?;
+        let mut output = [0; OUTPUT_BYTES];
+        let mut memory = Vec::with_capacity(params.block_count().max(RESERVED_BLOCKS));
+        memory.resize(params.block_count(), Block::default());
+        let argon2 = Argon2::new(algorithm, version, params.clone());
+        argon2.hash_password_into_with_memory(password, salt, &mut output, &mut memory)?;
+        Ok(PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: (&params).try_into()?,
+            salt: Some(Salt::new(salt)?),
+            hash: Some(Output::new(&output)?),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use argon2::PasswordHasher;
+
     use super::*;
 
     #[tokio::test]
@@ -234,9 +275,15 @@ mod tests {
         let ambient = Ambient::system();
         let dummy = Passwords::new(&ambient).dummy;
         let dummy = PasswordHash::new(&dummy).expect("of the form");
-        let real: PasswordHash = argon2()
-            .hash_password_with_salt(b"correct horse battery", &[1; SALT_BYTES])
-            .expect("hashed");
+        let real = Stretch
+            .hash_password_customized(b"something else", &[1; SALT_BYTES], None, None, params())
+            .expect("in range");
+        // The library's own way, with its own memory, comes to the same.
+        let library = Argon2::new(Algorithm::Argon2id, Version::V0x13, params());
+        let library: PasswordHash = library
+            .hash_password_with_salt(b"something else", &[1; SALT_BYTES])
+            .expect("in range");
+        assert_eq!(real.to_string(), library.to_string());
         assert_eq!(dummy.algorithm, real.algorithm);
         assert_eq!(dummy.version, real.version);
         assert_eq!(dummy.params, real.params);

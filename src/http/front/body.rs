@@ -260,7 +260,12 @@ impl Body for Answered {
                 self.running.taken();
                 return Poll::Ready(frame.map(|frame| frame.map_err(|never| match never {})));
             }
-            Source::Room(body, _) => Pin::new(body).poll_frame(cx),
+            Source::Room(body, way) => {
+                if let Some(way) = way {
+                    way.drive(cx);
+                }
+                Pin::new(body).poll_frame(cx)
+            }
         };
         match frame {
             Poll::Pending => {

@@ -42,7 +42,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// socket with unread bytes would take the answer from it.
 const LINGER_BYTES: u64 = 4 << 20;
 /// The most that is read of a body at once, in bytes.
-const READ_BYTES: usize = 256 << 10;
+const READ_BYTES: usize = 128 << 10;
 /// What an HTTP/2 client may send ahead, on a stream and in all, in bytes.
 const WINDOW_BYTES: u32 = 1 << 20;
 /// What waits to be sent on an HTTP/2 stream, in bytes.

@@ -2,24 +2,31 @@
 //! the next request.
 
 use std::{
+    future::{Future, poll_fn},
     net::SocketAddr,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll},
 };
 
+use futures::future::BoxFuture;
 use hyper::{
     Request, Response,
     body::Incoming,
-    client::conn::http1::{Builder, SendRequest},
+    client::conn::{
+        TrySendError,
+        http1::{Builder, SendRequest},
+    },
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, task::AbortHandle};
+use tokio::net::TcpStream;
 
 use super::body::Asked;
 
 /// Ways that are kept while nobody uses them.
 const MAX_IDLE: usize = 64;
 /// The most that is read of an answer at once, in bytes.
-const READ_BYTES: usize = 256 << 10;
+const READ_BYTES: usize = 128 << 10;
 
 /// Why the framework gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -38,16 +45,43 @@ pub(super) struct Inner {
     idle: Mutex<Vec<Way>>,
 }
 
-/// One connection to the framework.
+/// One connection to the framework. Whoever uses it also drives it: bytes that change hands
+/// between two tasks change cores, and that costs as much as copying them.
 struct Way {
     sender: SendRequest<Asked>,
-    task: AbortHandle,
+    /// `None` once it is over.
+    connection: Option<BoxFuture<'static, ()>>,
 }
 
-impl Drop for Way {
-    fn drop(&mut self) {
-        // A request's body may be half sent, and its sender gone: nobody else would end it.
-        self.task.abort();
+impl Way {
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection
+            && connection.as_mut().poll(cx).is_ready()
+        {
+            self.connection = None;
+        }
+    }
+
+    /// Whether it takes a request at once.
+    async fn is_ready(&mut self) -> bool {
+        poll_fn(|cx| {
+            self.drive(cx);
+            let ready = matches!(self.sender.poll_ready(cx), Poll::Ready(Ok(())));
+            Poll::Ready(ready && self.connection.is_some())
+        })
+        .await
+    }
+
+    async fn send(
+        &mut self,
+        request: Request<Asked>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Asked>>> {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        poll_fn(|cx| {
+            self.drive(cx);
+            answer.as_mut().poll(cx)
+        })
+        .await
     }
 }
 
@@ -59,9 +93,14 @@ pub(super) struct Borrowed {
 }
 
 impl Borrowed {
+    /// Goes on with what is under way.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        self.way.drive(cx);
+    }
+
     pub(super) fn give_back(self) {
         let mut idle = self.inner.lock();
-        if idle.len() < MAX_IDLE && !self.way.sender.is_closed() {
+        if idle.len() < MAX_IDLE && self.way.connection.is_some() {
             idle.push(self.way);
         }
     }
@@ -92,13 +131,12 @@ impl Inner {
         self: &Arc<Self>,
         mut request: Request<Asked>,
     ) -> Result<(Response<Incoming>, Borrowed), InnerError> {
-        while let Some(way) = self.kept() {
-            let mut way = Borrowed {
-                inner: self.clone(),
-                way,
-            };
-            match way.way.sender.try_send_request(request).await {
-                Ok(answer) => return Ok((answer, way)),
+        while let Some(mut way) = self.kept() {
+            if !way.is_ready().await {
+                continue;
+            }
+            match way.send(request).await {
+                Ok(answer) => return Ok((answer, self.lend(way))),
                 Err(mut error) => match error.take_message() {
                     // It was closed meanwhile, and nothing was sent.
                     Some(again) => request = again,
@@ -106,25 +144,22 @@ impl Inner {
                 },
             }
         }
-        let mut way = Borrowed {
-            inner: self.clone(),
-            way: self.connect().await?,
-        };
-        match way.way.sender.send_request(request).await {
-            Ok(answer) => Ok((answer, way)),
-            Err(error) => Err(InnerError::Broke(error)),
+        let mut way = self.connect().await?;
+        match way.send(request).await {
+            Ok(answer) => Ok((answer, self.lend(way))),
+            Err(error) => Err(InnerError::Broke(error.into_error())),
         }
     }
 
-    /// A kept way that takes a request at once; the others are closed.
     fn kept(&self) -> Option<Way> {
-        let mut idle = self.lock();
-        while let Some(way) = idle.pop() {
-            if way.sender.is_ready() {
-                return Some(way);
-            }
+        self.lock().pop()
+    }
+
+    fn lend(self: &Arc<Self>, way: Way) -> Borrowed {
+        Borrowed {
+            inner: self.clone(),
+            way,
         }
-        None
     }
 
     async fn connect(&self) -> Result<Way, InnerError> {
@@ -137,7 +172,10 @@ impl Inner {
             .await
             .map_err(InnerError::Broke)?;
         // It tells its failure to whoever uses it.
-        let task = tokio::spawn(async move { drop(connection.await) }).abort_handle();
-        Ok(Way { sender, task })
+        let connection = async move { drop(connection.await) };
+        Ok(Way {
+            sender,
+            connection: Some(Box::pin(connection)),
+        })
     }
 }

@@ -14,7 +14,11 @@ pub struct Bench {
 
 impl Bench {
     pub async fn new() -> Self {
-        let app = TestApp::start().await;
+        Self::at(TestApp::start().await).await
+    }
+
+    /// The same on a room that is there.
+    pub async fn at(app: TestApp) -> Self {
         let custodian = app.person("custodian", &["custodian"]).await;
         let officer = app.person("officer", &[]).await;
         let case = app.case(&custodian, &[(&officer, "investigator")]).await;

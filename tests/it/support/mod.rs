@@ -1,13 +1,17 @@
 //! A room of its own for each test, and people who use it.
 
 pub mod bench;
+pub mod certificate;
 pub mod entries;
 pub mod raw;
 pub mod user;
 
 use std::{
     net::{SocketAddr, TcpListener},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,7 +25,7 @@ use custos::{
     },
     http::{
         Edge,
-        front::{Front, FrontError, Stopper, limits::Limits},
+        front::{Front, FrontError, Stopper, limits::Limits, tls::Tls},
         origins::Origins,
     },
     jobs,
@@ -53,7 +57,9 @@ pub struct TestApp {
     pub behind: SocketAddr,
     pub stopper: Stopper,
     /// Ends when the room has stopped.
-    pub served: Option<JoinHandle<Result<(), FrontError>>>,
+    pub served: JoinHandle<Result<(), FrontError>>,
+    /// Certificate and key, where the room speaks TLS.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl TestApp {
@@ -93,13 +99,15 @@ impl TestApp {
         let publishing = room.clone();
         tokio::spawn(async move { jobs::publish::run(&publishing).await });
         let front = Front::open(room.clone(), &edge).await.expect("it listens");
-        let (behind, stopper) = (front.behind(), front.stopper());
+        let (behind, stopper, tls) = (front.behind(), front.stopper(), front.tls());
         let served = tokio::spawn(front.run());
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .build()
-            .expect("a client");
+        let mut client = Client::builder().redirect(Policy::none()).no_proxy();
+        if let Some(files) = &edge.tls {
+            let own = std::fs::read(&files.certificate).expect("a certificate");
+            let own = reqwest::Certificate::from_pem(&own).expect("a certificate");
+            client = client.tls_certs_only([own]);
+        }
+        let client = client.build().expect("a client");
         let link = people::first_enrolment(&room, "ana", Duration::from_secs(900))
             .await
             .expect("a link");
@@ -113,7 +121,8 @@ impl TestApp {
             references: AtomicU64::new(0),
             behind,
             stopper,
-            served: Some(served),
+            served,
+            tls,
         };
         app.answers().await;
         app.admin = app.enrol(&secret).await;
@@ -140,7 +149,8 @@ impl TestApp {
 
     /// A request to a host name.
     pub fn request_at(&self, host: &str, method: Method, path: &str) -> RequestBuilder {
-        let address = format!("http://127.0.0.1:{}{path}", self.port);
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let address = format!("{scheme}://127.0.0.1:{}{path}", self.port);
         let host = format!("{host}:{}", self.port);
         self.client.request(method, address).header("Host", host)
     }
@@ -339,7 +349,8 @@ pub fn edge(port: u16) -> Edge {
     }
 }
 
-fn free_port() -> u16 {
+/// A port of 127.0.0.1 on which nobody listens.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }
