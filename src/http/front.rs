@@ -12,6 +12,7 @@
 mod body;
 mod connection;
 mod crowd;
+pub mod handover;
 mod inner;
 mod life;
 pub mod limits;

@@ -1,11 +1,11 @@
 //! Answers that stream: one byte range (RFC 9110, section 14), a length that is always said,
 //! and a connection that breaks when the bytes do.
 
-use std::{io, ops::Range, pin::Pin};
+use std::{io, ops::Range};
 
 use bytes::Bytes;
 use custos_core::ids::ItemId;
-use futures::{Stream, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 use rocket::{
     Request, Response,
     http::{ContentType, Status},
@@ -15,16 +15,16 @@ use rocket::{
 use tokio_util::io::StreamReader;
 use tracing::warn;
 
-use super::errors::Failure;
+use super::{
+    errors::Failure,
+    front::handover::{Handover, Pieces},
+};
 use crate::app::{bundles::BundleStream, views::ViewedContent};
 
 /// Bytes that are handed to the connection at once.
 const CHUNK_BYTES: usize = 256 << 10;
 /// Longest `Range` header that is looked at, in bytes.
 const MAX_HEADER_BYTES: usize = 128;
-
-/// Pieces of an answer as they become ready.
-pub type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 /// What a request asks for in `Range`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +138,7 @@ pub struct Streamed {
 }
 
 impl<'r> Responder<'r, 'r> for Streamed {
-    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'r> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'r> {
         let mut response = Response::build();
         let length = match &self.range {
             Some(range) => {
@@ -165,9 +165,14 @@ impl<'r> Responder<'r, 'r> for Streamed {
         let bytes = self
             .pieces
             .inspect_err(|failed| warn!(error = %failed, "an answer was cut"));
-        // The order matters: the body takes its chunk size with it.
-        response.streamed_body(StreamReader::new(bytes));
-        response.max_chunk_size(CHUNK_BYTES);
+        match Handover::of(request) {
+            Some(handover) => handover.answer(length, Box::pin(bytes)),
+            None => {
+                // The order matters: the body takes its chunk size with it.
+                response.streamed_body(StreamReader::new(bytes));
+                response.max_chunk_size(CHUNK_BYTES);
+            }
+        }
         response.ok()
     }
 }

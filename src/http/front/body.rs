@@ -4,6 +4,7 @@
 //! as an error, and an end that the peer did not declare is one.
 
 use std::{
+    error::Error,
     pin::Pin,
     sync::{
         Arc,
@@ -21,12 +22,12 @@ use hyper::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{crowd::Asking, inner::Borrowed, life::Running, limits::Limits};
+use super::{crowd::Asking, handover::Pieces, inner::Borrowed, life::Running, limits::Limits};
 
 /// What is wrong with a request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[repr(u8)]
-pub(super) enum Fault {
+pub enum Fault {
     /// It ended before its end, or is not of its form.
     #[error("the body was cut")]
     Cut = 1,
@@ -59,25 +60,27 @@ impl Fate {
     }
 }
 
-/// A request's body.
-pub(super) struct Asked {
+/// A request's body as it comes from the client.
+pub struct Asked {
     incoming: Incoming,
     /// HTTP/2 tells a body that its peer gave up like one that ended.
     says_its_end: bool,
     pace: Pace,
-    /// Bytes that may still come, if no length was declared.
-    left: Option<u64>,
+    /// Bytes that are still to come, if a length was declared, else those that still may.
+    left: u64,
+    declared: bool,
     fate: Arc<Fate>,
 }
 
 impl Asked {
     pub(super) fn new(incoming: Incoming, version: Version, limits: &Limits) -> Self {
-        let declared = incoming.size_hint().exact().is_some();
+        let declared = incoming.size_hint().exact();
         Self {
             incoming,
             says_its_end: version == Version::HTTP_2,
             pace: Pace::new(limits),
-            left: (!declared).then_some(limits.undeclared_body_bytes),
+            left: declared.unwrap_or(limits.undeclared_body_bytes),
+            declared: declared.is_some(),
             fate: Arc::default(),
         }
     }
@@ -116,6 +119,8 @@ impl Body for Asked {
                 None if self.says_its_end && !self.incoming.is_end_stream() => {
                     return self.fail(Fault::Cut);
                 }
+                // So looks a body whose connection was dropped.
+                None if self.declared && self.left > 0 => return self.fail(Fault::Cut),
                 None => return Poll::Ready(None),
                 Some(Err(_)) => return self.fail(Fault::Cut),
                 // Trailers say nothing to the room.
@@ -123,12 +128,10 @@ impl Body for Asked {
                 Some(Ok(Ok(data))) => data,
             };
             let length = data.len() as u64;
-            if let Some(left) = self.left {
-                let Some(left) = left.checked_sub(length) else {
-                    return self.fail(Fault::Long);
-                };
-                self.left = Some(left);
-            }
+            let Some(left) = self.left.checked_sub(length) else {
+                return self.fail(Fault::Long);
+            };
+            self.left = left;
             if !self.pace.came(length) {
                 return self.fail(Fault::Slow);
             }
@@ -203,6 +206,43 @@ impl Pace {
     }
 }
 
+/// A request's body on its way to the framework.
+pub(super) enum Sent {
+    /// Over the socket.
+    Wire(Asked),
+    /// None, or one that is handed over.
+    Nothing,
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        match &mut *self {
+            Self::Wire(body) => Pin::new(body).poll_frame(cx),
+            Self::Nothing => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Wire(body) => body.is_end_stream(),
+            Self::Nothing => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Wire(body) => body.size_hint(),
+            Self::Nothing => SizeHint::with_exact(0),
+        }
+    }
+}
+
 /// An answer's body, and what is held until it was taken.
 pub(super) struct Answered {
     body: Source,
@@ -212,20 +252,32 @@ pub(super) struct Answered {
 
 enum Source {
     /// From the web framework, over a way that is lent.
-    Room(Incoming, Option<Borrowed>),
+    Wire(Incoming, Option<Borrowed>),
+    /// By hand, and the bytes that are still to come.
+    Hand(Pieces, u64),
     /// The front's own words.
     Front(Full<Bytes>),
 }
 
+type Failure = Box<dyn Error + Send + Sync>;
+
 impl Answered {
-    pub(super) fn room(body: Incoming, way: Borrowed, running: Running, asking: Asking) -> Self {
+    pub(super) fn wire(body: Incoming, way: Borrowed, running: Running, asking: Asking) -> Self {
         let mut body = Self {
-            body: Source::Room(body, Some(way)),
+            body: Source::Wire(body, Some(way)),
             running,
             _asking: Some(asking),
         };
         body.give_back_if_over();
         body
+    }
+
+    pub(super) fn hand(pieces: Pieces, length: u64, running: Running, asking: Asking) -> Self {
+        Self {
+            body: Source::Hand(pieces, length),
+            running,
+            _asking: Some(asking),
+        }
     }
 
     pub(super) fn front(text: String, running: Running) -> Self {
@@ -237,7 +289,7 @@ impl Answered {
     }
 
     fn give_back_if_over(&mut self) {
-        if let Source::Room(body, way) = &mut self.body
+        if let Source::Wire(body, way) = &mut self.body
             && body.is_end_stream()
             && let Some(way) = way.take()
         {
@@ -246,58 +298,72 @@ impl Answered {
     }
 }
 
+impl Source {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        match self {
+            Self::Front(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(|never| match never {})))
+            }
+            Self::Hand(pieces, left) => match ready!(pieces.as_mut().poll_next(cx)) {
+                Some(Ok(piece)) => match left.checked_sub(piece.len() as u64) {
+                    Some(rest) => {
+                        *left = rest;
+                        Poll::Ready(Some(Ok(Frame::data(piece))))
+                    }
+                    None => Poll::Ready(Some(Err("more bytes than said".into()))),
+                },
+                Some(Err(failed)) => Poll::Ready(Some(Err(failed.into()))),
+                None if *left > 0 => Poll::Ready(Some(Err("fewer bytes than said".into()))),
+                None => Poll::Ready(None),
+            },
+            Self::Wire(body, way) => {
+                if let Some(way) = way {
+                    way.drive(cx);
+                }
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                if frame.is_none()
+                    && let Some(way) = way.take()
+                {
+                    way.give_back();
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+        }
+    }
+}
+
 impl Body for Answered {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Failure;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = match &mut self.body {
-            Source::Front(body) => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
-                self.running.taken();
-                return Poll::Ready(frame.map(|frame| frame.map_err(|never| match never {})));
-            }
-            Source::Room(body, way) => {
-                if let Some(way) = way {
-                    way.drive(cx);
-                }
-                Pin::new(body).poll_frame(cx)
-            }
-        };
-        match frame {
-            Poll::Pending => {
-                self.running.ready(false);
-                Poll::Pending
-            }
-            Poll::Ready(frame) => {
-                self.running.taken();
-                if frame.is_none() {
-                    if let Source::Room(_, way) = &mut self.body
-                        && let Some(way) = way.take()
-                    {
-                        way.give_back();
-                    }
-                } else {
-                    self.give_back_if_over();
-                }
-                Poll::Ready(frame)
-            }
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let frame = self.body.poll_next(cx);
+        if frame.is_pending() {
+            self.running.ready(false);
+        } else {
+            self.running.taken();
+            self.give_back_if_over();
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.body {
-            Source::Room(body, _) => body.is_end_stream(),
+            Source::Wire(body, _) => body.is_end_stream(),
+            // Its stream may still have to end: what was delivered is entered then.
+            Source::Hand(..) => false,
             Source::Front(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.body {
-            Source::Room(body, _) => body.size_hint(),
+            Source::Wire(body, _) => body.size_hint(),
+            Source::Hand(_, left) => SizeHint::with_exact(*left),
             Source::Front(body) => body.size_hint(),
         }
     }

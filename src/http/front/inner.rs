@@ -21,7 +21,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::body::Asked;
+use super::body::Sent;
 
 /// Ways that are kept while nobody uses them.
 const MAX_IDLE: usize = 64;
@@ -48,7 +48,7 @@ pub(super) struct Inner {
 /// One connection to the framework. Whoever uses it also drives it: bytes that change hands
 /// between two tasks change cores, and that costs as much as copying them.
 struct Way {
-    sender: SendRequest<Asked>,
+    sender: SendRequest<Sent>,
     /// `None` once it is over.
     connection: Option<BoxFuture<'static, ()>>,
 }
@@ -74,8 +74,8 @@ impl Way {
 
     async fn send(
         &mut self,
-        request: Request<Asked>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Asked>>> {
+        request: Request<Sent>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Sent>>> {
         let mut answer = pin!(self.sender.try_send_request(request));
         poll_fn(|cx| {
             self.drive(cx);
@@ -129,7 +129,7 @@ impl Inner {
     /// [`InnerError`]; the framework may have seen the request.
     pub(super) async fn send(
         self: &Arc<Self>,
-        mut request: Request<Asked>,
+        mut request: Request<Sent>,
     ) -> Result<(Response<Incoming>, Borrowed), InnerError> {
         while let Some(mut way) = self.kept() {
             if !way.is_ready().await {

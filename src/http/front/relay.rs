@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use futures::stream;
 use hyper::{
     Method, Request, Response, Uri, Version,
     body::{Body, Incoming},
@@ -12,8 +13,10 @@ use tracing::error;
 
 use super::{
     Shared,
-    body::{Answered, Asked},
-    inner::InnerError,
+    body::{Answered, Asked, Fault, Sent},
+    crowd::Asking,
+    handover::{Handover, LEAST_BYTES, Laid, Pieces},
+    inner::{Borrowed, InnerError},
     life::{Life, Running},
     told::{Asker, Refusal},
 };
@@ -44,8 +47,14 @@ pub(super) async fn relay(
     let mut running = life.request();
     let asker = Asker::of(request.uri(), request.headers());
     let version = request.version();
+    let head = request.method() == Method::HEAD;
     match pass_on(shared, peer, request).await {
-        Ok((answer, way, asking)) => {
+        Ok(Passed {
+            answer,
+            way,
+            asking,
+            laid,
+        }) => {
             running.answered();
             let (mut parts, body) = answer.into_parts();
             for name in OF_ONE_CONNECTION {
@@ -53,7 +62,18 @@ pub(super) async fn relay(
             }
             // hyper says which version it is, and whether the connection goes on.
             parts.version = version;
-            Response::from_parts(parts, Answered::room(body, way, running, asking))
+            let Some((length, pieces)) = laid.handover.answered() else {
+                return Response::from_parts(parts, Answered::wire(body, way, running, asking));
+            };
+            way.give_back();
+            parts.headers.insert(header::CONTENT_LENGTH, length.into());
+            // Whoever asks for the head alone is told the length and given nothing.
+            let (pieces, length): (Pieces, u64) = if head {
+                (Box::pin(stream::empty()), 0)
+            } else {
+                (pieces, length)
+            };
+            Response::from_parts(parts, Answered::hand(pieces, length, running, asking))
         }
         Err(refusal) => refused(shared, running, refusal, (asker, version)),
     }
@@ -75,11 +95,13 @@ fn refused(
     Response::from_parts(parts, Answered::front(text, running))
 }
 
-type Passed = (
-    Response<Incoming>,
-    super::inner::Borrowed,
-    super::crowd::Asking,
-);
+/// What became of a request that was passed on.
+struct Passed {
+    answer: Response<Incoming>,
+    way: Borrowed,
+    asking: Asking,
+    laid: Laid,
+}
 
 async fn pass_on(
     shared: &Arc<Shared>,
@@ -90,15 +112,33 @@ async fn pass_on(
     check(&parts, shared)?;
     let peer = believed(shared.proxy_header.as_ref(), &parts.headers, peer);
     let asking = shared.crowd.ask(peer).map_err(Refusal::Turned)?;
-    rewrite(&mut parts, &body)?;
-    shared.pass.mark(&mut parts.headers, peer);
+    let length = rewrite(&mut parts, &body)?;
     let body = Asked::new(body, parts.version, &shared.limits);
     parts.version = Version::HTTP_11;
     let fate = body.fate();
+    let (body, handover) = match length {
+        Some(length) if length >= LEAST_BYTES => {
+            // The handler is told it all the same.
+            parts.headers.remove(header::CONTENT_LENGTH);
+            (Sent::Nothing, Handover::of_body(body, length))
+        }
+        _ => (Sent::Wire(body), Handover::default()),
+    };
+    let laid = shared.pass.handovers.lay_out(handover);
+    shared.pass.mark(&mut parts.headers, peer, &laid);
     let answer = shared.inner.send(Request::from_parts(parts, body)).await;
     fate.answer();
     match answer {
-        Ok((answer, way)) => Ok((answer, way, asking)),
+        // Whatever the handler made of it.
+        Ok((answer, _)) if !answer.status().is_success() && fate.fault().is_some_and(is_told) => {
+            Err(Refusal::Body(fate.fault().unwrap_or(Fault::Cut)))
+        }
+        Ok((answer, way)) => Ok(Passed {
+            answer,
+            way,
+            asking,
+            laid,
+        }),
         Err(failed) => Err(match (fate.fault(), &failed) {
             (Some(fault), _) => Refusal::Body(fault),
             (None, InnerError::Connect(cause)) => {
@@ -111,6 +151,11 @@ async fn pass_on(
             }
         }),
     }
+}
+
+/// Whether the front tells it better than the handler, which only knows that the body was cut.
+fn is_told(fault: Fault) -> bool {
+    matches!(fault, Fault::Slow | Fault::Long)
 }
 
 /// What no request may be. Framing is hyper's; what is left is size, and whom it is for.
@@ -142,7 +187,8 @@ fn check(parts: &Parts, shared: &Shared) -> Result<(), Refusal> {
 }
 
 /// Makes the request one to the framework: HTTP/1.1, the path alone, nothing of this connection.
-fn rewrite(parts: &mut Parts, body: &Incoming) -> Result<(), Refusal> {
+/// Gives the length of its body, if one was declared.
+fn rewrite(parts: &mut Parts, body: &Incoming) -> Result<Option<u64>, Refusal> {
     let headers = &mut parts.headers;
     if let Some(authority) = parts.uri.authority() {
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Refusal::Malformed)?;
@@ -156,14 +202,14 @@ fn rewrite(parts: &mut Parts, body: &Incoming) -> Result<(), Refusal> {
     }
     // The length that hyper believes, so that both read the body alike.
     let told = headers.remove(header::CONTENT_LENGTH).is_some();
-    if let Some(length) = body.size_hint().exact()
-        && (told || length > 0)
-    {
+    let length = body.size_hint().exact();
+    let length = length.filter(|length| told || *length > 0);
+    if let Some(length) = length {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
     let path = parts.uri.path_and_query().map_or("/", |at| at.as_str());
     parts.uri = path.parse::<Uri>().map_err(|_| Refusal::Malformed)?;
-    Ok(())
+    Ok(length)
 }
 
 /// Headers that `Connection` names; not those on which the meaning of the request hangs.

@@ -10,8 +10,6 @@ use custos_core::ids::CaseId;
 use futures::{Stream, stream};
 use multer::Field;
 use rocket::{
-    Data,
-    data::ByteUnit,
     http::ContentType,
     outcome::Outcome,
     request::{self, FromRequest, Request},
@@ -27,6 +25,7 @@ use crate::{
     },
     http::{
         errors::Failure,
+        front::handover::Body,
         json::{MAX_METADATA_BYTES, content_length},
         text::{parse_local, parse_offset},
     },
@@ -77,10 +76,10 @@ pub async fn deposit(
     seat: &Seat,
     case: CaseId,
     parts: Parts,
-    data: Data<'_>,
+    data: Body<'_>,
 ) -> Result<Deposited, Failure> {
     let limit = MAX_ITEM_BYTES + MAX_FORM_BYTES;
-    let stream = ReaderStream::with_capacity(data.open(ByteUnit::from(limit)), READ_BYTES);
+    let stream = ReaderStream::with_capacity(data.open(limit), READ_BYTES);
     let mut form = Form::new(stream, parts.boundary, MAX_FORM_BYTES);
     let mut fields = Fields::default();
     while let Some(field) = form

@@ -6,7 +6,7 @@ use custos::http::front::limits::Limits;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::{begun, connect, deposit, rest, room};
-use crate::support::{TestApp, User, bench::Bench, raw::status};
+use crate::support::{TestApp, bench::Bench, raw::status};
 
 /// Longer than any test runs.
 const LONG: Duration = Duration::from_secs(600);

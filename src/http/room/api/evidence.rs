@@ -2,9 +2,7 @@
 
 use custos_core::ids::{CaseId, ItemId, UploadId, ViewId};
 use rocket::{
-    Data, State,
-    data::ByteUnit,
-    delete, get,
+    State, delete, get,
     http::{ContentType, Status},
     post, put,
     serde::json::Json,
@@ -22,6 +20,7 @@ use crate::{
     },
     http::{
         errors::Failure,
+        front::handover::Body,
         json::Metadata,
         length::Length,
         range::{Asked, Disposition, Streamed, viewed},
@@ -71,9 +70,9 @@ pub async fn receive(
     room: &State<Room>,
     upload: Named<UploadId>,
     length: Length,
-    data: Data<'_>,
+    data: Body<'_>,
 ) -> Result<Created, Failure> {
-    let bytes = data.open(ByteUnit::from(length.0.saturating_add(1)));
+    let bytes = data.open(length.0.saturating_add(1));
     let deposited = uploads::receive(room, &caller.0, upload.0, bytes, Some(length.0)).await?;
     let location = format!("items/{}", deposited.item);
     Ok(Created::at(&location, acknowledged(&deposited)))

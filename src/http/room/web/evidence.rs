@@ -3,7 +3,7 @@
 use askama::Template;
 use custos_core::ids::{CaseId, ItemId, Timestamp, ViewId};
 use rocket::{
-    Data, Either, FromForm, Request, Response, State, get,
+    Either, FromForm, Request, Response, State, get,
     http::Status,
     post,
     response::{self, Redirect, Responder},
@@ -22,6 +22,7 @@ use crate::{
     },
     http::{
         errors::{Failure, is_script},
+        front::handover::Body,
         media::{Player, shown},
         origins::Origins,
         room::{
@@ -208,7 +209,7 @@ pub async fn deposit(
     room: &State<Room>,
     case: Named<CaseId>,
     parts: Parts,
-    data: Data<'_>,
+    data: Body<'_>,
 ) -> Result<Either<Onward, Page<DepositedPage>>, Failure> {
     // Before the deposit, after which nothing may fail: what its answer says is said once.
     let shell = Shell::of(room, &seat, "cases").await?;
