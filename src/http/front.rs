@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Rocket 0.5 has no time limit for a request's head, none for connections or for streams of
-//! HTTP/2, and can be given no listener of ours (decision 10). hyper parses on both sides of the
+//! HTTP/2, and can be given no listener of ours (decision 11). hyper parses on both sides of the
 //! front, so where a request ends is never decided here.
 
 mod body;

@@ -84,11 +84,14 @@ async fn a_body_that_stands_still_is_answered_and_leaves_nothing() {
     })
     .await;
     let bench = Bench::at(app).await;
-    let content = bench.upload().await;
-    let head = deposit(&bench.officer, &content, 40_000);
-    let answer = rest(connect(&bench.app, 2, &(head + &"x".repeat(500))).await).await;
-    assert_eq!(status(&answer), 408, "{answer}");
-    assert!(answer.contains("/problems/too-slow"), "{answer}");
+    // A short one, and one that is handed over.
+    for length in [40_000, 400_000] {
+        let content = bench.upload().await;
+        let head = deposit(&bench.officer, &content, length);
+        let answer = rest(connect(&bench.app, 2, &(head + &"x".repeat(500))).await).await;
+        assert_eq!(status(&answer), 408, "{answer}");
+        assert!(answer.contains("/problems/too-slow"), "{answer}");
+    }
     assert_eq!(bench.items().await, 0);
 }
 

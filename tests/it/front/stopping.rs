@@ -8,7 +8,8 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use super::{begun, connect, rest, room};
 use crate::support::{bench::Bench, raw::status};
 
-const LENGTH: usize = 40_000;
+/// Long enough to be handed over.
+const LENGTH: usize = 400_000;
 
 /// A deposit of which half has come, on a room with limits of its own.
 async fn half(limits: Limits) -> (Bench, TcpStream) {
