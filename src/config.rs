@@ -200,9 +200,6 @@ mod tests {
     use super::*;
 
     const EXAMPLE: &str = include_str!("../docs/custos.example.toml");
-    /// Settings that have no default, as the example shows them.
-    const WITHOUT_DEFAULT: &str = "# proxy_header = ";
-
     fn read(toml: &str) -> Result<Config, Box<figment::Error>> {
         let defaults = Figment::from(Serialized::defaults(Config::default()));
         let read = defaults.merge(Toml::string(toml)).extract();
@@ -216,13 +213,24 @@ mod tests {
         }
     }
 
-    /// Names of all settings, each as its line in a TOML file begins.
-    fn names(settings: &Map<String, Value>) -> Vec<String> {
+    /// All settings, each as its line in a TOML file begins, and whether it has a default here.
+    fn names(settings: &Map<String, Value>) -> Vec<(String, bool)> {
         let names = settings.iter().flat_map(|(name, value)| match value {
             Value::Object(below) => names(below),
-            _ => vec![format!("{name} = ")],
+            _ => vec![(format!("{name} = "), !value.is_null())],
         });
         names.collect()
+    }
+
+    /// The example with the lines that it only shows.
+    fn shown() -> Config {
+        let mut text = EXAMPLE.to_owned();
+        for (name, has_default) in names(&settings(&Config::default())) {
+            if !has_default {
+                text = text.replace(&format!("\n# {name}"), &format!("\n{name}"));
+            }
+        }
+        read(&text).expect("it is of its form")
     }
 
     #[test]
@@ -231,28 +239,33 @@ mod tests {
         let example = read(EXAMPLE).expect("it is of its form");
         assert_eq!(settings(&example), defaults);
         let all = names(&defaults);
-        assert!(all.len() >= 9, "{all:?}");
-        for name in all {
-            let named = |line: &str| line.trim_start_matches("# ").starts_with(&name);
+        assert!(all.len() >= 23, "{all:?}");
+        for (name, _) in &all {
+            let named = |line: &str| line.trim_start_matches("# ").starts_with(name);
             assert!(EXAMPLE.lines().any(named), "`{name}` is not in the example");
         }
         // No line has its effect by chance: without its comments it names the same settings.
         let lines = EXAMPLE
             .lines()
             .filter(|line| line.contains(" = ") && !line.starts_with('#'));
-        assert_eq!(lines.count(), names(&defaults).len() - 1);
+        let with_default = all.iter().filter(|(_, has_default)| *has_default);
+        assert_eq!(lines.count(), with_default.count());
     }
 
     #[test]
     fn what_the_example_only_shows_is_of_its_form() {
-        let shown = EXAMPLE.replace(WITHOUT_DEFAULT, &WITHOUT_DEFAULT[2..]);
-        let config = read(&shown).expect("it is of its form");
+        let config = shown();
         assert_eq!(config.http.proxy_header.as_deref(), Some("X-Real-IP"));
+        assert!(config.http.tls.certificate.is_some() && config.http.tls.key.is_some());
+        let values = names(&settings(&config));
+        assert!(values.iter().all(|(_, is_set)| *is_set), "{values:?}");
     }
 
     #[test]
     fn a_setting_that_is_not_known_is_refused() {
         read("dta = 1").expect_err("a slip of the pen");
         read("[http]\nports = 1").expect_err("a slip of the pen");
+        read("[http.limits]\nheader_second = 1").expect_err("a slip of the pen");
+        read("[http.limits]\nconnections = 0").expect_err("a room for nobody");
     }
 }

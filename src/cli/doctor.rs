@@ -5,12 +5,12 @@ use std::{net::IpAddr, process::ExitCode, time::Duration};
 use clap::Args;
 use serde_json::json;
 
-use super::Failed;
+use super::{Failed, edge};
 use crate::{
     ambient::Ambient,
     app::doctor::{Check, Places, Status, examine},
     config::{Config, Http},
-    http::origins::Origins,
+    http::{front::tls::Tls, origins::Origins},
 };
 
 /// How long a room that is running may take to answer.
@@ -24,7 +24,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failed> {
-    let mut checks = vec![origins(&config.http), proxy(&config.http)];
+    let mut checks = vec![
+        origins(&config.http),
+        certificate(&config.http),
+        proxy(&config.http),
+    ];
     checks.push(running(&config.http).await);
     let places = Places {
         data: config.data.clone(),
@@ -74,11 +78,31 @@ fn origins(http: &Http) -> Check {
         Ok(origins) if !origins.encrypted() && !is_local(origins.room.host()) => Check::warning(
             NAME,
             format!("browsers reach `{}` without TLS", http.origin),
-            "put a proxy with TLS in front and name both origins with `https`",
+            "set `http.tls`, or put a proxy with TLS in front; name both origins with `https`",
         ),
         Ok(_) => Check::ok(
             NAME,
             format!("`{}`, content from `{}`", http.origin, http.content_origin),
+        ),
+    }
+}
+
+/// Whether certificate and key can be used, where the room speaks TLS itself.
+fn certificate(http: &Http) -> Check {
+    const NAME: &str = "tls";
+    let loaded = edge::files(&http.tls).and_then(|files| Ok(files.map(Tls::load).transpose()?));
+    match loaded {
+        Ok(None) => Check::ok(NAME, "none is set: the room speaks plain HTTP"),
+        Ok(Some(_)) if !http.origin.starts_with("https://") => Check::failed(
+            NAME,
+            format!("a certificate is set, and browsers reach `{}`", http.origin),
+            "name both origins with `https`",
+        ),
+        Ok(Some(_)) => Check::ok(NAME, "certificate and key go together"),
+        Err(error) => Check::failed(
+            NAME,
+            error.to_string(),
+            "the room does not start with them; it goes on with those it has if it runs",
         ),
     }
 }
@@ -88,11 +112,13 @@ fn proxy(http: &Http) -> Check {
     const NAME: &str = "proxy";
     match &http.proxy_header {
         Some(header) => Check::ok(NAME, format!("its header `{header}` is believed")),
-        None if http.origin.starts_with("https://") => Check::warning(
-            NAME,
-            "none is named, though the room is reached over TLS, which this process does not speak",
-            "name the header in which the proxy tells its peer (`http.proxy_header`), or everybody shares one limit of attempts",
-        ),
+        None if http.origin.starts_with("https://") && http.tls.certificate.is_none() => {
+            Check::warning(
+                NAME,
+                "none is named, though the room is reached over TLS, which this process is not set to speak",
+                "name the header in which the proxy tells its peer (`http.proxy_header`), or everybody shares one limit",
+            )
+        }
         None => Check::ok(NAME, "none is named, so no header is believed"),
     }
 }
@@ -107,14 +133,21 @@ fn is_local(host: &str) -> bool {
 async fn running(http: &Http) -> Check {
     const NAME: &str = "server";
     let address = std::net::SocketAddr::new(http.address, http.port);
+    let scheme = if http.tls.certificate.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let client = reqwest::Client::builder()
         .no_proxy()
+        // Whatever listens on our own address is told nothing, and its name is not asked for.
+        .tls_danger_accept_invalid_certs(true)
         .timeout(ANSWER_LIMIT)
         .build();
     let host = http.origin.rsplit('/').next().unwrap_or_default();
     let asked = match client {
         Ok(client) => client
-            .get(format!("http://{address}/health"))
+            .get(format!("{scheme}://{address}/health"))
             .header("Host", host)
             .send(),
         Err(error) => return Check::warning(NAME, error.to_string(), "ask the room with `curl`"),

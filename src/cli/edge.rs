@@ -42,7 +42,8 @@ pub(super) fn edge(config: &Config) -> Result<Edge, Failed> {
     })
 }
 
-fn files(tls: &config::Tls) -> Result<Option<Files>, Failed> {
+/// The two files of TLS, or none.
+pub(super) fn files(tls: &config::Tls) -> Result<Option<Files>, Failed> {
     match (&tls.certificate, &tls.key) {
         (None, None) => Ok(None),
         (Some(certificate), Some(key)) => Ok(Some(Files {
@@ -123,6 +124,8 @@ fn within_descriptors(limits: Limits) -> Result<Limits, Failed> {
 
 #[cfg(test)]
 mod tests {
+    use figment::providers::{Format, Toml};
+
     use super::*;
 
     #[test]
@@ -136,6 +139,23 @@ mod tests {
         assert_eq!(limits.header, Duration::from_secs(3));
         assert_eq!(limits.per_peer, 7);
         assert_eq!(limits.idle, Limits::default().idle);
+    }
+
+    #[test]
+    fn the_example_says_what_is_built_in() {
+        let example = include_str!("../../docs/custos.example.toml");
+        let (_, section) = example.split_once("[http.limits]\n").expect("a section");
+        let (section, _) = section.split_once("\n[").expect("another behind it");
+        let lines = section.lines().filter_map(|line| line.strip_prefix("# "));
+        let lines: String = lines
+            .filter(|line| line.contains(" = "))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let set: config::Limits = figment::Figment::from(Toml::string(&lines))
+            .extract()
+            .expect("of the form");
+        assert_eq!(limits(&set), Limits::default());
+        assert!(set.header_seconds.is_some() && set.stop_seconds.is_some());
     }
 
     #[test]

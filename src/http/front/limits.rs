@@ -34,7 +34,7 @@ const OWN_DESCRIPTORS: u64 = 256;
 const DESCRIPTORS_PER_CONNECTION: u64 = 5;
 
 /// The limits of one room.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Until a request's head must have come, from its first byte.
     pub header: Duration,
