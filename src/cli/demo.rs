@@ -68,10 +68,11 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     let administrator = demo::at_the_keyboard(&room, founded.administrator, founded.person);
     let world = demo::build(&room, administrator).await?;
     room.publisher.publish().await?;
-    let links = demo::links(&room, &administrator, &world, LINKS).await?;
     let policy = folder.join("trust.policy");
     fs::write(&policy, serve::trust_policy(&founded.log_key))?;
     take_away(&room, &administrator, &world, folder).await?;
+    // Last: a link that is issued later withdraws the one before it.
+    let links = demo::links(&room, &administrator, &world, LINKS).await?;
     tell(&config, folder, &world, &links);
     if arguments.build_only {
         return Ok(ExitCode::SUCCESS);

@@ -310,7 +310,7 @@ try {
   const page = await investigator(room, browser);
   await deposits(room, browser, page);
   await files(room, page, look);
-  await rules(room, () => open(browser), look, ['Tobias Wrenfield', 'Oriane Feld']);
+  await rules(room, () => open(browser), look, ['Hester Vane', 'Oriane Feld']);
   await proofs(room, page);
   await others(room, browser);
   await step('nothing secret is in the log', async () => {
