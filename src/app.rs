@@ -16,6 +16,7 @@ pub mod error;
 pub mod evidence;
 pub mod exhibits;
 pub mod found;
+pub mod index;
 pub mod objects;
 pub mod once;
 pub mod open;

@@ -3,8 +3,9 @@
 //! What is sensitive is encrypted before it comes here and decrypted after it left, under the
 //! keys of the row's scope ([`value`]). What may decide something is bound to the custody log
 //! ([`bound`]). Reads and changes take a `Permit`; the only reads without one are the facts on
-//! which policy decides ([`decide`]), what recognises whoever asks ([`sessions`]), what the audit
-//! compares ([`audit`]), and what a backup copies ([`copying`]).
+//! which policy decides ([`decide`]), what the index of a case holds until a permit opens it
+//! ([`index`]), what recognises whoever asks ([`sessions`]), what the audit compares ([`audit`]),
+//! and what a backup copies ([`copying`]).
 
 pub mod audit;
 pub mod bound;
@@ -19,6 +20,7 @@ pub mod evidence;
 pub mod filings;
 pub mod founding;
 pub mod head;
+pub mod index;
 pub mod keys;
 pub mod mac;
 pub mod people;

@@ -1,5 +1,6 @@
 //! What the room does by itself, a file a job.
 
 pub mod expire;
+pub mod forget;
 pub mod publish;
 pub mod sweep;

@@ -6,12 +6,14 @@
 //! | [`facts`] | what a decision may depend on |
 //! | [`source`] | the text of a policy set, and its hash |
 //! | [`engine`] | strict loading, and the decision |
+//! | [`classes`] | items that policy can't tell apart, so that one decision holds for all |
 //! | [`permit`] | the answer: a [`permit::Permit`] or a [`permit::Refusal`] |
 //!
 //! INVARIANT: deny by default, a forbid wins, and any error is a denial. A policy set that
 //! does not pass Cedar's strict validation never decides anything.
 
 pub mod action;
+pub mod classes;
 pub mod engine;
 pub mod facts;
 pub mod permit;
@@ -19,7 +21,7 @@ mod projection;
 pub mod source;
 
 pub use engine::{Engine, LoadError};
-pub use permit::{Permit, Refusal};
+pub use permit::{ClassPermit, Permit, Refusal};
 pub use source::{Source, SourceError};
 
 #[cfg(test)]

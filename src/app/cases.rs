@@ -1,7 +1,11 @@
 //! Cases: opening them, who works on them, and what is in them.
 
+mod asked;
 mod course;
+mod items;
 mod listing;
+#[cfg(test)]
+pub mod tests;
 
 use custos_core::{
     event::slot,
@@ -11,7 +15,7 @@ use serde_json::json;
 
 use super::{
     SignedIn,
-    context::Room,
+    context::{Core, Room},
     deciding::Asking,
     entering::{Draft, Subject, Tx},
     error::Error,
@@ -27,18 +31,19 @@ use crate::{
         keys::ScopeKind,
     },
     policy::{
-        Permit,
+        Permit, Refusal,
         action::{ActionKind, AddParty, AddPerson, OpenCase},
         facts::{Facts, Resource},
     },
 };
 
 pub use crate::policy::facts::CaseRole;
+pub use asked::{Asked, MAX_PAGE_ITEMS, PAGE_ITEMS};
 pub use course::{NewStage, end_role, set_stage};
+pub use items::{Facets, ItemList, ItemSummary, list_items};
 pub(super) use listing::shown_states;
 pub use listing::{
-    CasePage, CaseSummary, ItemSummary, MayOnCase, MemberSummary, PartySummary, list_cases,
-    read_case,
+    CasePage, CaseSummary, MayOnCase, MemberSummary, PartySummary, list_cases, read_case,
 };
 
 /// Longest case number, title, reference or name, in characters.
@@ -296,16 +301,24 @@ pub(super) fn of_case(kind: &'static str, case: CaseId, scope: ScopeId) -> Draft
     Draft::new(kind, scope, subject).case(case)
 }
 
-/// A permit, or nothing, where a refusal is no event: filtering a list, offering a button.
+/// A permit, or nothing, where a refusal is no event: offering a button.
 pub(super) fn allowed<A: ActionKind>(
     tx: &Tx<'_>,
     asking: &Asking,
     resource: &Resource,
 ) -> Option<Permit<A>> {
-    let facts = Facts {
+    decided(tx.core, asking, resource).ok()
+}
+
+/// What policy answers, where the answer leaves no entry of its own.
+fn decided<A: ActionKind>(
+    core: &Core,
+    asking: &Asking,
+    resource: &Resource,
+) -> Result<Permit<A>, Refusal> {
+    core.engine.decide::<A>(Facts {
         actor: &asking.actor,
         resource,
         context: &asking.context,
-    };
-    tx.core.engine.decide::<A>(facts).ok()
+    })
 }

@@ -6,7 +6,8 @@ use custos_core::checkpoint::{NoteSigner, VerifierKey};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
-    error::Error, publisher::Publisher, sessions::Entrance, views::Deliveries, writer::Writer,
+    error::Error, index::Indexes, publisher::Publisher, sessions::Entrance, views::Deliveries,
+    writer::Writer,
 };
 use crate::{
     ambient::Ambient,
@@ -51,6 +52,8 @@ pub struct Room {
     pub published: watch::Receiver<u64>,
     /// What views have delivered.
     pub deliveries: Arc<Deliveries>,
+    /// What is searched and sorted of cases, in memory alone.
+    pub indexes: Arc<Indexes>,
     /// Those who are not signed in yet: their attempts and their passwords.
     pub entrance: Arc<Entrance>,
     /// Publishes what was committed.

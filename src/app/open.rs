@@ -121,6 +121,7 @@ pub async fn open(places: &Places, store: Store, ambient: Ambient) -> Result<Roo
         bundle_signer: Arc::new(bundle_signer),
         published,
         deliveries: Arc::default(),
+        indexes: Arc::default(),
         sending: Arc::new(Semaphore::new(BUNDLES_AT_ONCE)),
         fatal: Arc::default(),
         entrance,

@@ -72,9 +72,11 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let expirer = tokio::spawn(async move { jobs::expire::run(&expiring).await });
     let sweeping = room.clone();
     let sweeper = tokio::spawn(async move { jobs::sweep::run(&sweeping).await });
+    let forgetting = room.clone();
+    let forgetter = tokio::spawn(async move { jobs::forget::run(&forgetting).await });
     info!(http.address = %address.ip(), http.port = address.port(), "serving the room");
     let served = front.run().await;
-    for task in [expirer, sweeper, signals] {
+    for task in [expirer, sweeper, forgetter, signals] {
         task.abort();
     }
     let writer_stopped = publisher.is_finished();

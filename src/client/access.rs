@@ -45,10 +45,15 @@ impl Server {
         Ok(Self(url))
     }
 
-    /// The address of a path that begins with `/`.
+    /// The address of a path that begins with `/`; behind a `?` stands its query, encoded.
     pub fn at(&self, path: &str) -> Url {
         let mut url = self.0.clone();
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path, None),
+        };
         url.set_path(path);
+        url.set_query(query);
         url
     }
 

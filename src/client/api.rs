@@ -35,8 +35,12 @@ const ANSWER: Duration = Duration::from_secs(120);
 const STILL: Duration = Duration::from_secs(180);
 /// How long the room may take to acknowledge bytes that it has.
 const ACKNOWLEDGE: Duration = Duration::from_secs(600);
-/// Longest answer to a short request, in bytes: a case page with all its items.
+/// Longest answer to a short request, in bytes: a case with many people, or a page of items.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// Items asked for at a time: as many as a room gives.
+const PAGE_ITEMS: usize = 200;
+/// Most pages of one case: 10 million items.
+const MAX_PAGES: usize = 50_000;
 /// Longest problem, in bytes; what is longer comes from no room.
 const MAX_PROBLEM_BYTES: usize = 64 << 10;
 /// Longest wait that the room may ask for, in seconds.
@@ -61,8 +65,17 @@ pub struct Api {
 pub struct Case {
     /// Its items, as far as the caller may know of them.
     pub items: Vec<Listed>,
+    /// Where more of them are; nowhere, once all were read.
+    pub items_next: Option<String>,
     /// What the caller may do.
     pub may: May,
+}
+
+/// A page of a case's items.
+#[derive(Debug, Deserialize)]
+struct ItemPage {
+    items: Vec<Listed>,
+    next: Option<String>,
 }
 
 /// What the caller may do on a case.
@@ -191,12 +204,26 @@ impl Api {
         }
     }
 
-    /// A case and its items.
+    /// A case and all its items, page by page.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub async fn case(&self, case: CaseId) -> Result<Case, ClientError> {
-        self.get(&format!("/api/v1/cases/{case}")).await
+        let first = format!("/api/v1/cases/{case}?limit={PAGE_ITEMS}");
+        let mut read: Case = self.get(&first).await?;
+        for _ in 0..MAX_PAGES {
+            let Some(cursor) = read.items_next.take() else {
+                return Ok(read);
+            };
+            if !cursor.bytes().all(is_of_a_cursor) {
+                return Err(ClientError::Answer("a cursor of another form".into()));
+            }
+            let next = format!("/api/v1/cases/{case}/items?limit={PAGE_ITEMS}&cursor={cursor}");
+            let page: ItemPage = self.get(&next).await?;
+            read.items.extend(page.items);
+            read.items_next = page.next;
+        }
+        Err(ClientError::Answer("a list of items without an end".into()))
     }
 
     /// An item.
@@ -391,6 +418,11 @@ impl Api {
         }
         ClientError::Broken(cause)
     }
+}
+
+/// Cursors are base64url: nothing in them has to be encoded, or could name another address.
+fn is_of_a_cursor(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 fn elsewhere(status: StatusCode) -> String {

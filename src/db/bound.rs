@@ -14,7 +14,11 @@ use custos_core::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Connection, DbError, entries, keys};
+use super::{
+    Connection, DbError,
+    entries::{self, Link},
+    keys,
+};
 use crate::{ambient::Ambient, keyring::Keyring};
 
 /// A row of a bound table, decrypted: it serializes into its columns by name, all but `salt`
@@ -65,19 +69,28 @@ pub fn check<T: Bound>(
     entry: &[u8],
 ) -> Result<(), DbError> {
     let damaged = |what| DbError::damaged(T::TABLE, row.id(), what);
-    let salt = salt
-        .try_into()
-        .map_err(|_| damaged("its salt is not 16 bytes"))?;
     let c = entry
         .try_into()
         .map_err(|_| damaged("its entry is no hash"))?;
-    let entry = entries::that_wrote(connection, &Hash::from_bytes(c))?
-        .ok_or_else(|| damaged("no custody entry wrote it"))?;
-    let scope = entry
-        .scope()?
-        .ok_or_else(|| damaged("no custody entry wrote it"))?;
+    let entry =
+        entries::that_wrote(connection, &Hash::from_bytes(c))?.ok_or_else(|| damaged(NO_ENTRY))?;
+    let scope = entry.scope()?.ok_or_else(|| damaged(NO_ENTRY))?;
     let keys = keys::scope(connection, keyring, scope)?;
-    let link = entry.open_link(keys.value.as_bytes())?;
+    check_in(&entry.open_link(keys.value.as_bytes())?, row, salt)
+}
+
+/// What is wrong with a row whose entry can't be found.
+pub(super) const NO_ENTRY: &str = "no custody entry wrote it";
+
+/// Checks that a row is what the entry says that it names, of which the link part is open.
+///
+/// # Errors
+/// [`DbError::Damaged`] names the row; the caller refuses to use it.
+pub(super) fn check_in<T: Bound>(link: &Link, row: &T, salt: &[u8]) -> Result<(), DbError> {
+    let damaged = |what| DbError::damaged(T::TABLE, row.id(), what);
+    let salt = salt
+        .try_into()
+        .map_err(|_| damaged("its salt is not 16 bytes"))?;
     let wanted = json!({
         "table": T::TABLE,
         "id": row.id(),

@@ -1,4 +1,4 @@
-//! Facts on which policy decides: the only reads without a `Permit`.
+//! Facts on which policy decides, read without a `Permit`.
 //!
 //! They are read in the transaction that appends the custody entry, and every bound row among
 //! them is checked against its entry first.
@@ -179,15 +179,7 @@ pub fn item(
     // What forbids is a column of a row that must exist.
     let state = evidence::state(connection, keyring, item)?
         .ok_or_else(|| DbError::damaged("states", item, "it is missing"))?;
-    let states = state
-        .state
-        .split(',')
-        .filter(|name| !name.is_empty())
-        .map(|name| {
-            ItemState::of(name)
-                .ok_or_else(|| DbError::damaged("states", item, "its state is unknown"))
-        })
-        .collect::<Result<_, _>>()?;
+    let states = item_states(&state)?;
     Ok(Some(ItemFacts {
         item: facts::Item {
             id: item,
@@ -202,21 +194,13 @@ pub fn item(
     }))
 }
 
-/// The items of a case, each as policy sees it, in the order of their numbers.
-///
-/// # Errors
-/// [`DbError::Damaged`].
-pub fn items(
-    connection: &mut Connection,
-    keyring: &Keyring,
-    case: CaseId,
-) -> Result<Vec<ItemFacts>, DbError> {
-    evidence::of_case(connection, case)?
-        .into_iter()
-        .map(|id| {
-            item(connection, keyring, id)?
-                .ok_or_else(|| DbError::damaged("items", id, "it is missing"))
-        })
+/// The states in a row's words.
+pub(super) fn item_states(row: &evidence::StateRow) -> Result<BTreeSet<ItemState>, DbError> {
+    let unknown = || DbError::damaged("states", row.id, "its state is unknown");
+    row.state
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .map(|name| ItemState::of(name).ok_or_else(unknown))
         .collect()
 }
 

@@ -48,15 +48,42 @@ impl Bound for ServingRow {
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = servings)]
-struct Raw {
+pub(super) struct Raw {
     id: Vec<u8>,
     rev: i64,
-    salt: Vec<u8>,
-    entry: Vec<u8>,
+    pub(super) salt: Vec<u8>,
+    pub(super) entry: Vec<u8>,
     case_id: Vec<u8>,
-    item_id: Vec<u8>,
+    pub(super) item_id: Vec<u8>,
     party_id: Vec<u8>,
     status: String,
+}
+
+impl Raw {
+    /// Its columns as they lie there.
+    pub(super) fn parts(&self) -> [&[u8]; 7] {
+        [
+            &self.id,
+            &self.salt,
+            &self.entry,
+            &self.case_id,
+            &self.item_id,
+            &self.party_id,
+            self.status.as_bytes(),
+        ]
+    }
+
+    /// The row, not checked yet.
+    pub(super) fn row(&self) -> Result<ServingRow, DbError> {
+        Ok(ServingRow {
+            id: id("servings", &self.id)?,
+            rev: revision("servings", self.rev)?,
+            case_id: id("servings", &self.case_id)?,
+            item_id: id("servings", &self.item_id)?,
+            party_id: id("servings", &self.party_id)?,
+            status: self.status.clone(),
+        })
+    }
 }
 
 /// Writes that an item was served to a party.
@@ -98,14 +125,7 @@ pub(super) fn served_to(
         .load(connection)?;
     let mut parties = BTreeSet::new();
     for raw in raw {
-        let row = ServingRow {
-            id: id("servings", &raw.id)?,
-            rev: revision("servings", raw.rev)?,
-            case_id: id("servings", &raw.case_id)?,
-            item_id: id("servings", &raw.item_id)?,
-            party_id: id("servings", &raw.party_id)?,
-            status: raw.status,
-        };
+        let row = raw.row()?;
         bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
         parties.insert(row.party_id);
     }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     ambient::Ambient,
-    keyring::Keyring,
+    keyring::{Keyring, ScopeKeys},
     policy::{
         action::{
             ActionKind, Deposit, Derive, Download, LiftRestriction, OpenView, ReadItem, Restrict,
@@ -147,27 +147,56 @@ impl Bound for StateRow {
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = items)]
-struct RawItem {
-    id: Vec<u8>,
-    rev: i64,
-    salt: Vec<u8>,
-    entry: Vec<u8>,
-    case_id: Vec<u8>,
-    scope_id: Vec<u8>,
-    nth: i64,
-    object_id: Vec<u8>,
-    details: Vec<u8>,
-    reference_index: Option<Vec<u8>>,
+pub(super) struct RawItem {
+    pub(super) id: Vec<u8>,
+    pub(super) rev: i64,
+    pub(super) salt: Vec<u8>,
+    pub(super) entry: Vec<u8>,
+    pub(super) case_id: Vec<u8>,
+    pub(super) scope_id: Vec<u8>,
+    pub(super) nth: i64,
+    pub(super) object_id: Vec<u8>,
+    pub(super) details: Vec<u8>,
+    pub(super) reference_index: Option<Vec<u8>>,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = states)]
-struct RawState {
-    id: Vec<u8>,
-    rev: i64,
-    salt: Vec<u8>,
-    entry: Vec<u8>,
-    state: String,
+pub(super) struct RawState {
+    pub(super) id: Vec<u8>,
+    pub(super) rev: i64,
+    pub(super) salt: Vec<u8>,
+    pub(super) entry: Vec<u8>,
+    pub(super) state: String,
+}
+
+impl RawItem {
+    /// The row, decrypted under its scope's keys, not checked yet.
+    pub(super) fn row(&self, keys: &ScopeKeys) -> Result<ItemRow, DbError> {
+        let item: ItemId = id("items", &self.id)?;
+        Ok(ItemRow {
+            id: item,
+            rev: revision("items", self.rev)?,
+            case_id: id("items", &self.case_id)?,
+            scope_id: id("items", &self.scope_id)?,
+            nth: revision("items", self.nth)?,
+            object_id: id("items", &self.object_id)?,
+            reference_index: self.reference_index.as_ref().map(hex::encode),
+            details: place("items", "details", item.id())
+                .open_json(keys.value.as_bytes(), &self.details)?,
+        })
+    }
+}
+
+impl RawState {
+    /// The row, not checked yet.
+    pub(super) fn row(&self) -> Result<StateRow, DbError> {
+        Ok(StateRow {
+            id: id("states", &self.id)?,
+            rev: revision("states", self.rev)?,
+            state: self.state.clone(),
+        })
+    }
 }
 
 /// Writes a new item with its state and the commitments of its segments.
@@ -354,19 +383,6 @@ pub fn names_object(connection: &mut Connection, object: ObjectId) -> Result<boo
     Ok(found > 0)
 }
 
-/// Ids of a case's items in the order of their numbers; each is then filtered by policy.
-///
-/// # Errors
-/// The rows can't be read.
-pub(super) fn of_case(connection: &mut Connection, case: CaseId) -> Result<Vec<ItemId>, DbError> {
-    let ids: Vec<Vec<u8>> = items::table
-        .filter(items::case_id.eq(case.as_bytes().to_vec()))
-        .order((items::scope_id, items::nth))
-        .select(items::id)
-        .load(connection)?;
-    ids.iter().map(|raw| id("items", raw)).collect()
-}
-
 /// An item by its id, checked; for decisions.
 pub(super) fn find(
     connection: &mut Connection,
@@ -379,19 +395,8 @@ pub(super) fn find(
         .first(connection)
         .optional()?;
     let Some(raw) = raw else { return Ok(None) };
-    let scope_id = id("items", &raw.scope_id)?;
-    let keys = keys::scope(connection, keyring, scope_id)?;
-    let row = ItemRow {
-        id: item,
-        rev: revision("items", raw.rev)?,
-        case_id: id("items", &raw.case_id)?,
-        scope_id,
-        nth: revision("items", raw.nth)?,
-        object_id: id("items", &raw.object_id)?,
-        reference_index: raw.reference_index.map(hex::encode),
-        details: place("items", "details", item.id())
-            .open_json(keys.value.as_bytes(), &raw.details)?,
-    };
+    let keys = keys::scope(connection, keyring, id("items", &raw.scope_id)?)?;
+    let row = raw.row(&keys)?;
     bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
     Ok(Some(row))
 }
@@ -408,11 +413,7 @@ pub(super) fn state(
         .first(connection)
         .optional()?;
     let Some(raw) = raw else { return Ok(None) };
-    let row = StateRow {
-        id: item,
-        rev: revision("states", raw.rev)?,
-        state: raw.state,
-    };
+    let row = raw.row()?;
     bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
     Ok(Some(row))
 }

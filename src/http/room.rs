@@ -2,6 +2,7 @@
 
 mod api;
 mod guards;
+mod listed;
 mod multipart;
 mod routes;
 mod web;

@@ -11,8 +11,9 @@ use tracing::error;
 
 use super::{
     action::{Action, ActionKind},
-    facts::{Actor, Facts, ResourceId},
-    permit::{Permit, Refusal, Ruling},
+    classes::{ItemClass, Looks},
+    facts::{Actor, Context, Facts, Item, Resource, ResourceId},
+    permit::{ClassPermit, Permit, Refusal, Ruling},
     projection::{Types, Unprojectable},
     source::{Source, SourceError},
 };
@@ -76,6 +77,8 @@ pub struct Engine {
 struct Rules {
     action: EntityUid,
     policies: PolicySet,
+    /// What they look at of an item.
+    looks: Looks,
 }
 
 impl Engine {
@@ -136,6 +139,32 @@ impl Engine {
             Decision::Allow => Ok(Permit::new(ruling)),
             Decision::Deny => Err(Refusal::new(ruling)),
         }
+    }
+
+    /// The class of items that this action's policies can't tell from `item`.
+    pub fn class_of<A: ActionKind>(&self, item: &Item) -> ItemClass {
+        ItemClass::of(item, self.rules[A::ACTION.number()].looks)
+    }
+
+    /// Decides one action on every item of a class at once; nothing where it is refused, which
+    /// is no event when a list is filtered.
+    pub fn decide_class<A: ActionKind>(
+        &self,
+        (actor, context): (&Actor, &Context),
+        class: &ItemClass,
+    ) -> Option<ClassPermit<A>> {
+        // Made for another action, the class may leave out what this one looks at.
+        if class.looks() != self.rules[A::ACTION.number()].looks {
+            return None;
+        }
+        let resource = Resource::Item(class.item());
+        let facts = Facts {
+            actor,
+            resource: &resource,
+            context,
+        };
+        let permit = self.decide::<A>(facts).ok()?;
+        Some(ClassPermit::new(permit, class.clone()))
     }
 
     /// The refusal for an id that names nothing, so that it is entered like a hidden one.
@@ -221,6 +250,7 @@ fn rules_of(
         .expect("policies of one set have ids of their own");
     Ok(Rules {
         action: uid,
+        looks: Looks::of(policies.policies()),
         policies,
     })
 }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::{
     action::{Action, ActionKind},
-    facts::{Facts, ResourceId},
+    classes::ItemClass,
+    facts::{Facts, Item, ResourceId},
 };
 
 /// Who asked for what, and what decided: common to both answers.
@@ -154,6 +155,37 @@ impl<A: ActionKind> Permit<A> {
     /// Slot 18: `{"decision":"allow","policies":[...]}`.
     pub fn decision_value(&self) -> Value {
         self.ruling.decision_value("allow")
+    }
+}
+
+/// An unforgeable yes to one action on every item of one class, of which policy can't tell one
+/// from another.
+#[must_use = "a permit that is not used was asked for in vain"]
+#[derive(Debug)]
+pub struct ClassPermit<A: ActionKind> {
+    permit: Permit<A>,
+    class: ItemClass,
+}
+
+impl<A: ActionKind> ClassPermit<A> {
+    /// Only the engine calls this, after Cedar allowed.
+    pub(super) const fn new(permit: Permit<A>, class: ItemClass) -> Self {
+        Self { permit, class }
+    }
+
+    /// The person to whom it was allowed.
+    pub const fn person(&self) -> PersonId {
+        self.permit.person()
+    }
+
+    /// The class on which it was allowed, and on no other.
+    pub const fn class(&self) -> &ItemClass {
+        &self.class
+    }
+
+    /// Whether it was allowed on this item.
+    pub fn covers(&self, item: &Item) -> bool {
+        self.class.covers(item)
     }
 }
 

@@ -8,6 +8,7 @@ mod doctor;
 mod failing;
 mod front;
 mod hidden;
+mod listing;
 mod once;
 mod origins;
 mod pages;

@@ -1,31 +1,34 @@
-//! Lists of cases and of what is in them, each row filtered by policy before it is counted.
+//! The list of cases, each filtered by policy before it is counted, and the page of one.
 
 use custos_core::{
     event::slot,
-    ids::{CaseId, ItemId, PartyId, PersonId, Timestamp},
+    ids::{AccountId, CaseId, PartyId, PersonId, ScopeId},
 };
 use serde::Serialize;
 use serde_json::json;
 
-use super::{activity_scope, allowed, of_case};
+use super::{
+    asked::Asked,
+    decided,
+    items::{Ground, ItemList, Reading, detail, entered},
+};
 use crate::{
     app::{
         SignedIn,
-        context::Room,
+        context::{Core, Room},
         deciding::Asking,
         entering::{Draft, Tx},
         error::Error,
         writer::{Command, Stop},
     },
     db::{
+        Connection,
         cases::{self, CaseRow},
-        decide::{self, CaseFacts},
-        evidence, people,
+        decide, dialect, people,
     },
     policy::{
-        Permit,
-        action::{AddParty, ChangeStage, Deposit, ListCases, ReadCase, ReadItem, Serve},
-        facts::{CaseRole, Resource},
+        action::{AddParty, ChangeStage, Deposit, ListCases, ReadCase, Serve},
+        facts::{CaseRole, Context, Resource},
     },
 };
 
@@ -68,26 +71,6 @@ pub struct MemberSummary {
     pub party: Option<PartyId>,
 }
 
-/// An item in a list.
-#[derive(Debug, Clone, Serialize)]
-pub struct ItemSummary {
-    /// Its id.
-    pub id: ItemId,
-    /// Exhibit reference.
-    pub reference: String,
-    /// What it is.
-    pub description: String,
-    /// As the room found it.
-    pub media_type: String,
-    /// Bytes.
-    pub size: u64,
-    /// When its last byte was received.
-    pub received_at: Timestamp,
-    /// Names of the states that hold: `restricted`, `quarantined`, and `served` where it was
-    /// served to anyone whom the reader may know of.
-    pub states: Vec<String>,
-}
-
 /// What the reader may do on a case, so that pages offer nothing that would be refused.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[allow(clippy::struct_excessive_bools, reason = "one answer for each action")]
@@ -105,7 +88,7 @@ pub struct MayOnCase {
 }
 
 /// A case with what is in it, as far as the reader may know.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct CasePage {
     /// The case.
     pub case: CaseSummary,
@@ -117,8 +100,8 @@ pub struct CasePage {
     pub parties: Vec<PartySummary>,
     /// Who works on it.
     pub people: Vec<MemberSummary>,
-    /// Its items.
-    pub items: Vec<ItemSummary>,
+    /// A page of its items.
+    pub list: ItemList,
     /// What the reader may do.
     pub may: MayOnCase,
 }
@@ -128,15 +111,39 @@ pub struct CasePage {
 /// # Errors
 /// Refused.
 pub async fn list_cases(room: &Room, who: &SignedIn) -> Result<Vec<CaseSummary>, Error> {
-    Ok(room.writer.submit(List { who: *who }).await?.output)
+    let done = room.writer.submit(List { who: *who }).await?;
+    let (account, context) = done.output;
+    let (core, scope) = (room.core.clone(), room.id);
+    let cases = room.read(move |connection| {
+        // Who asks and what is there are of one moment, at or behind the entry.
+        dialect::snapshot(connection, |connection| {
+            let actor = decide::actor(connection, &core.keyring, scope, account)?;
+            let actor = actor.ok_or(Error::SignedOut)?;
+            cases_of(connection, &core, &Asking { actor, context })
+        })?
+    });
+    cases.await
 }
 
-/// A case with its parties, people and items; one entry for the request.
+/// A case with its parties, people and a page of its items; one entry for the request.
 ///
 /// # Errors
-/// Refused, which is told as not found where the person may not know of the case.
-pub async fn read_case(room: &Room, who: &SignedIn, case: CaseId) -> Result<CasePage, Error> {
-    Ok(room.writer.submit(Read { who: *who, case }).await?.output)
+/// Refused, which is told as not found where the person may not know of the case, or a cursor
+/// that is not of this list.
+pub async fn read_case(
+    room: &Room,
+    who: &SignedIn,
+    case: CaseId,
+    asked: &Asked,
+) -> Result<CasePage, Error> {
+    let wanted = asked.wanted_by(&room.core, who.person, case)?;
+    let (asked, scope) = (asked.clone(), room.id);
+    let detail = detail("case", &asked);
+    entered(room, who, case, detail, move |reading| {
+        let list = reading.items(&asked, &wanted)?;
+        page(reading, scope, list)
+    })
+    .await
 }
 
 struct List {
@@ -144,75 +151,55 @@ struct List {
 }
 
 impl Command for List {
-    type Output = Vec<CaseSummary>;
+    type Output = (AccountId, Context);
 
-    fn run(self, tx: &mut Tx<'_>) -> Result<Vec<CaseSummary>, Stop> {
+    fn run(self, tx: &mut Tx<'_>) -> Result<(AccountId, Context), Stop> {
         let asking = tx.asking(&self.who)?;
         let permit = tx.permit::<ListCases>(&asking, &Resource::Room(tx.room()))?;
         let draft = Draft::of_room("list", tx.room())
             .permitted(tx.acting(&asking, None), &permit)
             .detail(slot::DETAIL, json!({"of": "cases"}));
         tx.enter(draft)?;
-        let mut ids: Vec<CaseId> = asking
-            .actor
-            .case_roles
-            .iter()
-            .map(|role| role.case)
-            .collect();
-        if !asking.actor.room_roles.is_empty() {
-            ids.extend(decide::all_cases(tx.connection)?);
-        }
-        ids.sort_unstable();
-        ids.dedup();
-        let mut summaries = Vec::new();
-        for id in ids {
-            let Some(facts) = decide::case(tx.connection, &tx.core.keyring, id)? else {
-                continue;
-            };
-            let Some(permit) = allowed::<ReadCase>(tx, &asking, &Resource::Case(facts.case)) else {
-                continue;
-            };
-            summaries.extend(
-                cases::get(tx.connection, &tx.core.keyring, &permit)?
-                    .map(|row| summary(&asking, &row)),
-            );
-        }
-        summaries.sort_by(|one, other| one.number.cmp(&other.number));
-        Ok(summaries)
+        Ok((self.who.account, asking.context))
     }
 }
 
-struct Read {
-    who: SignedIn,
-    case: CaseId,
-}
-
-impl Command for Read {
-    type Output = CasePage;
-
-    fn run(self, tx: &mut Tx<'_>) -> Result<CasePage, Stop> {
-        let asking = tx.asking(&self.who)?;
-        let facts = tx.case::<ReadCase>(&asking, self.case)?;
-        let resource = Resource::Case(facts.case);
-        let permit = tx.permit::<ReadCase>(&asking, &resource)?;
-        let scope = activity_scope(&asking, &facts);
-        let draft = of_case("list", self.case, scope)
-            .permitted(tx.acting(&asking, Some(self.case)), &permit)
-            .detail(slot::DETAIL, json!({"of": "case"}));
-        tx.enter(draft)?;
-        page(tx, &asking, &facts, &permit)
-    }
-}
-
-fn page(
-    tx: &mut Tx<'_>,
+fn cases_of(
+    connection: &mut Connection,
+    core: &Core,
     asking: &Asking,
-    facts: &CaseFacts,
-    permit: &Permit<ReadCase>,
-) -> Result<CasePage, Stop> {
-    let core = tx.core;
-    let row = cases::get(tx.connection, &core.keyring, permit)?.ok_or(Error::NotFound)?;
-    let parties = cases::parties(tx.connection, &core.keyring, permit)?
+) -> Result<Vec<CaseSummary>, Error> {
+    let roles = asking.actor.case_roles.iter();
+    let mut ids: Vec<CaseId> = roles.map(|role| role.case).collect();
+    if !asking.actor.room_roles.is_empty() {
+        ids.extend(decide::all_cases(connection)?);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let mut summaries = Vec::new();
+    for id in ids {
+        let Some(facts) = decide::case(connection, &core.keyring, id)? else {
+            continue;
+        };
+        let Ok(permit) = decided::<ReadCase>(core, asking, &Resource::Case(facts.case)) else {
+            continue;
+        };
+        let row = cases::get(connection, &core.keyring, &permit)?;
+        summaries.extend(row.map(|row| summary(asking, &row)));
+    }
+    summaries.sort_by(|one, other| one.number.cmp(&other.number));
+    Ok(summaries)
+}
+
+fn page(reading: &mut Reading<'_>, room: ScopeId, list: ItemList) -> Result<CasePage, Error> {
+    let (core, connection) = (reading.core, &mut *reading.connection);
+    let Ground {
+        asking,
+        facts,
+        permit,
+    } = &reading.ground;
+    let row = cases::get(connection, &core.keyring, permit)?.ok_or(Error::NotFound)?;
+    let parties = cases::parties(connection, &core.keyring, permit)?
         .into_iter()
         .map(|party| PartySummary {
             id: party.id,
@@ -221,20 +208,14 @@ fn page(
         })
         .collect();
     let mut members = Vec::new();
-    for role in cases::roles(tx.connection, &core.keyring, permit)? {
+    for role in cases::roles(connection, &core.keyring, permit)? {
         if role.status != "active" {
             continue;
         }
-        let name = people::name_on_case(
-            tx.connection,
-            &core.keyring,
-            tx.room(),
-            permit,
-            role.person_id,
-        )?;
+        let person = role.person_id;
         members.push(MemberSummary {
-            person: role.person_id,
-            name,
+            person,
+            name: people::name_on_case(connection, &core.keyring, room, permit, person)?,
             role: role.role,
             party: role.party_id,
         });
@@ -246,40 +227,15 @@ fn page(
         outcome: row.details.outcome,
         parties,
         people: members,
-        items: items(tx, asking, facts)?,
+        list,
         may: MayOnCase {
-            deposit: allowed::<Deposit>(tx, asking, &resource).is_some(),
+            deposit: decided::<Deposit>(core, asking, &resource).is_ok(),
             add_person: may_add_person(asking),
-            add_party: allowed::<AddParty>(tx, asking, &resource).is_some(),
-            serve: allowed::<Serve>(tx, asking, &resource).is_some(),
-            change_stage: allowed::<ChangeStage>(tx, asking, &resource).is_some(),
+            add_party: decided::<AddParty>(core, asking, &resource).is_ok(),
+            serve: decided::<Serve>(core, asking, &resource).is_ok(),
+            change_stage: decided::<ChangeStage>(core, asking, &resource).is_ok(),
         },
     })
-}
-
-/// The items of a case, each filtered by policy before it is counted or shown.
-fn items(tx: &mut Tx<'_>, asking: &Asking, facts: &CaseFacts) -> Result<Vec<ItemSummary>, Stop> {
-    let core = tx.core;
-    let mut summaries = Vec::new();
-    for item in decide::items(tx.connection, &core.keyring, facts.case.id)? {
-        let states = shown_states(asking, &item.item);
-        let Some(permit) = allowed::<ReadItem>(tx, asking, &Resource::Item(item.item)) else {
-            continue;
-        };
-        let Some(row) = evidence::get(tx.connection, &core.keyring, &permit)? else {
-            continue;
-        };
-        summaries.push(ItemSummary {
-            id: row.id,
-            reference: row.details.reference,
-            description: row.details.description,
-            media_type: row.details.media_type,
-            size: row.details.size,
-            received_at: row.details.received_at,
-            states,
-        });
-    }
-    Ok(summaries)
 }
 
 /// The states of an item in words; counsel learns only of what was served to their own party.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use custos_core::{
     event::{Entry, slot},
-    ids::{AccountId, Id, PersonId},
+    ids::{AccountId, Id, PersonId, ScopeId},
 };
 use diesel::connection::SimpleConnection;
 use serde_json::Value;
@@ -98,6 +98,18 @@ impl World {
         session.session.who
     }
 
+    /// Creates someone who acts without having signed in: no test of theirs is about that.
+    pub async fn hired(&self, login: &str, roles: &[RoomRole]) -> SignedIn {
+        let (person, account) = self.person(login, roles).await;
+        SignedIn {
+            account,
+            person,
+            holder: Id::from_bytes([0; 16]),
+            means: crate::policy::facts::Means::Password,
+            once: None,
+        }
+    }
+
     /// Issues a link.
     pub async fn link(&self, account: AccountId, purpose: Purpose) -> Secret {
         issue_enrolment(&self.room, &self.ana, account, purpose, ENROLMENT)
@@ -137,14 +149,18 @@ impl World {
 
     /// The entries of the room from `from` on, decrypted, in their order.
     pub async fn entries(&self, from: u64) -> Vec<Entry> {
-        let (core, scope) = (self.room.core.clone(), self.room.id);
+        self.entries_of(self.room.id, self.room.id.id(), from).await
+    }
+
+    /// The entries about a subject in a scope from `from` on, decrypted, in their order.
+    pub async fn entries_of(&self, scope: ScopeId, subject: Id, from: u64) -> Vec<Entry> {
+        let core = self.room.core.clone();
         self.room
             .read(move |connection| {
                 let keys = db::keys::scope(connection, &core.keyring, scope)?;
-                let key =
-                    db::keys::entry_key(connection, &core.ambient, &keys, Id::from(scope), false)?;
+                let key = db::keys::entry_key(connection, &core.ambient, &keys, subject, false)?;
                 let mut entries = Vec::new();
-                for row in db::entries::of_subject(connection, scope, scope.id())? {
+                for row in db::entries::of_subject(connection, scope, subject)? {
                     if row.idx.cast_unsigned() < from {
                         continue;
                     }

@@ -65,6 +65,7 @@ pub fn api_routes() -> Vec<Route> {
         api::cases::list,
         api::cases::open,
         api::cases::read,
+        api::cases::items,
         api::cases::add_party,
         api::cases::add_person,
         api::cases::end_role,

@@ -116,6 +116,7 @@ pub const ROWS: &[Row] = &[
     ("GET", "/api/v1/cases", Refused, &["list"]),
     ("POST", "/api/v1/cases", Refused, &["case_open"]),
     ("GET", "/api/v1/cases/<case>", Refused, &["list"]),
+    ("GET", "/api/v1/cases/<case>/items", Refused, &["list"]),
     (
         "POST",
         "/api/v1/cases/<case>/parties",

@@ -269,6 +269,10 @@ async fn by_api(drive: &mut Drive, [custodian, officer, prosecutor, judge]: [&Us
     drive
         .api(officer, "GET /api/v1/cases/<case>", &case, None)
         .await;
+    let path = format!("{case}/items");
+    drive
+        .api(officer, "GET /api/v1/cases/<case>/items", &path, None)
+        .await;
     let new = json!({"reference": "JS/1", "description": "a note"});
     let path = format!("{case}/items");
     let upload = drive

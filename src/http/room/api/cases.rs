@@ -2,19 +2,25 @@
 
 use custos_core::ids::{CaseId, PartyId, PersonId};
 use rocket::{State, delete, get, post, put, serde::json::Json};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Created, List, entries};
 use crate::{
     app::{
         Room,
-        cases::{self, CasePage, CaseSummary, NewCase, NewStage},
+        cases::{
+            self, CasePage, CaseSummary, Facets, ItemList, ItemSummary, MayOnCase, MemberSummary,
+            NewCase, NewStage, PartySummary,
+        },
     },
     http::{
         errors::Failure,
         json::Metadata,
-        room::guards::{Manager, Named, Reader},
+        room::{
+            guards::{Manager, Named, Reader},
+            listed::{Listed, Paged},
+        },
     },
 };
 
@@ -45,6 +51,24 @@ pub struct NewMember {
     party: Option<PartyId>,
 }
 
+/// A case as programs read it, with the first page of its items.
+#[derive(Serialize)]
+pub struct OneCase {
+    case: CaseSummary,
+    description: String,
+    /// How it ended, or why it was opened again; empty before it was ever closed.
+    outcome: String,
+    parties: Vec<PartySummary>,
+    people: Vec<MemberSummary>,
+    items: Vec<ItemSummary>,
+    /// How many there are on all pages.
+    items_total: u64,
+    /// The cursor of the next page, at `/items` below the case.
+    items_next: Option<String>,
+    items_facets: Facets,
+    may: MayOnCase,
+}
+
 #[get("/cases")]
 pub async fn list(caller: Reader, room: &State<Room>) -> Result<Json<List<CaseSummary>>, Failure> {
     let items = cases::list_cases(room, &caller.0).await?;
@@ -73,8 +97,46 @@ pub async fn read(
     caller: Reader,
     room: &State<Room>,
     case: Named<CaseId>,
-) -> Result<Json<CasePage>, Failure> {
-    Ok(Json(cases::read_case(room, &caller.0, case.0).await?))
+    asked: Listed,
+) -> Result<Paged<OneCase>, Failure> {
+    let page = cases::read_case(room, &caller.0, case.0, &asked.0).await?;
+    let list = page.list.clone();
+    Ok(Paged::of(
+        one_case(page),
+        &items_of(case.0),
+        &asked.0,
+        &list,
+    ))
+}
+
+fn one_case(page: CasePage) -> OneCase {
+    OneCase {
+        case: page.case,
+        description: page.description,
+        outcome: page.outcome,
+        parties: page.parties,
+        people: page.people,
+        items: page.list.items,
+        items_total: page.list.total,
+        items_next: page.list.next,
+        items_facets: page.list.facets,
+        may: page.may,
+    }
+}
+
+#[get("/cases/<case>/items")]
+pub async fn items(
+    caller: Reader,
+    room: &State<Room>,
+    case: Named<CaseId>,
+    asked: Listed,
+) -> Result<Paged<ItemList>, Failure> {
+    let list = cases::list_items(room, &caller.0, case.0, &asked.0).await?;
+    Ok(Paged::of(list.clone(), &items_of(case.0), &asked.0, &list))
+}
+
+fn items_of(case: CaseId) -> String {
+    format!("/api/v1/cases/{case}/items")
 }
 
 #[post("/cases/<case>/parties", data = "<new>")]

@@ -10,11 +10,14 @@ use super::{Page, Shell, then};
 use crate::{
     app::{
         self, Room,
-        cases::{self, CasePage, CaseRole, CaseSummary, NewCase},
+        cases::{self, Asked, CasePage, CaseRole, CaseSummary, NewCase},
     },
     http::{
         errors::Failure,
-        room::guards::{Named, Posted, Seat},
+        room::{
+            guards::{Named, Posted, Seat},
+            listed::{Listed, address},
+        },
         text,
     },
 };
@@ -33,8 +36,19 @@ pub struct CasesPage {
 pub struct OneCasePage {
     shell: Shell,
     page: CasePage,
+    asked: Asked,
     roles: Vec<&'static str>,
 }
+
+/// Orders that the page offers, with the words for each.
+const ORDERS: [(&str, &str); 6] = [
+    ("reference", "Reference"),
+    ("-reference", "Reference, last first"),
+    ("-received", "Received, newest first"),
+    ("received", "Received, oldest first"),
+    ("-size", "Size, largest first"),
+    ("size", "Size, smallest first"),
+];
 
 impl OneCasePage {
     /// Everyone who has a role, once.
@@ -43,6 +57,44 @@ impl OneCasePage {
         people
             .map(|member| (member.person, member.name.as_str()))
             .collect()
+    }
+
+    /// Whether the list is narrowed.
+    fn is_narrowed(&self) -> bool {
+        self.asked.filters().any(|(name, _)| name != "sort")
+    }
+
+    /// Whether a filter besides the words is set.
+    fn is_filtered(&self) -> bool {
+        let mut filters = self.asked.filters();
+        filters.any(|(name, _)| !matches!(name, "q" | "sort"))
+    }
+
+    /// The address of the list with another order or place.
+    fn address(&self, name: &'static str, value: &str) -> String {
+        let path = format!("/cases/{}", self.page.case.id);
+        format!("{}#items", address(&path, &self.asked, (name, value)))
+    }
+
+    /// The address of the list sorted by a column: the other way around, if it is already.
+    fn sorted(&self, by: &str) -> String {
+        let turned = format!("-{by}");
+        let sort = if self.direction(by) == "ascending" {
+            &turned
+        } else {
+            by
+        };
+        self.address("sort", sort)
+    }
+
+    /// How the list is sorted by a column, in the words of `aria-sort`.
+    fn direction(&self, by: &str) -> &'static str {
+        match self.asked.sort.as_str() {
+            "" if by == "reference" => "ascending",
+            sort if sort == by => "ascending",
+            sort if sort.strip_prefix('-') == Some(by) => "descending",
+            _ => "none",
+        }
     }
 
     /// The name of a party, where it is one of the case.
@@ -114,11 +166,13 @@ pub async fn read(
     seat: Seat,
     room: &State<Room>,
     case: Named<CaseId>,
+    asked: Listed,
 ) -> Result<Page<OneCasePage>, Failure> {
-    let page = cases::read_case(room, seat.who(), case.0).await?;
+    let page = cases::read_case(room, seat.who(), case.0, &asked.0).await?;
     Ok(Page::of(OneCasePage {
         shell: Shell::of(room, &seat, "cases").await?,
         page,
+        asked: asked.0,
         roles: CaseRole::ALL.iter().map(|role| role.name()).collect(),
     }))
 }

@@ -8,7 +8,7 @@ use super::{Page, Shell, then};
 use crate::{
     app::{
         self, Room,
-        cases::{self, PartySummary},
+        cases::{self, Asked, PartySummary},
         disclosures,
         evidence::{self, ItemPage},
     },
@@ -40,7 +40,7 @@ pub async fn serve_form(
     item: Named<ItemId>,
 ) -> Result<Page<ServePage>, Failure> {
     let item = evidence::read_item(room, seat.who(), item.0).await?;
-    let case = cases::read_case(room, seat.who(), item.case).await?;
+    let case = cases::read_case(room, seat.who(), item.case, &Asked::default()).await?;
     Ok(Page::of(ServePage {
         shell: Shell::of(room, &seat, "cases").await?,
         item,
