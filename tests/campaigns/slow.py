@@ -37,7 +37,7 @@ from room import CUT, PASSWORD, Caller, Deposit, Refused, Room, announce, open_v
 MIB = 1 << 20
 MAX_GROWTH = 256 * MIB
 # What an allocator keeps is not what a crowd holds.
-MAX_LEFT = 64 * MIB
+MAX_LEFT = 96 * MIB
 SETTLED_SECONDS = 60
 GOAL_P99_SECONDS = 1.0
 # Beyond this something is wrong even on a machine that others use too.
