@@ -402,9 +402,10 @@ def older_machine_written_on(victim, data, backup):
     shutil.copytree(backup / "log", data / "log")
     victim.room.start()
     caller = victim.caller()
-    deposit = Deposit(next(victim.numbers), 1)
     while victim.room.settle() <= victim.history.newest():
         for _ in range(100):
+            # A reference is given once.
+            deposit = Deposit(next(victim.numbers), 1)
             announce(caller, victim.case, deposit)
             send(caller, deposit)
     caller.close()
