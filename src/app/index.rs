@@ -5,7 +5,7 @@
 //! | [`case`] | the index of one case, by classes that policy can't tell apart |
 //! | [`cut`] | one page of a list |
 //! | [`items`] | what is kept of each item |
-//! | [`memory`] | memory that is wiped |
+//! | `memory` | memory that is wiped |
 //! | [`text`] | text as it is searched and sorted |
 //!
 //! An index is made when a case is first listed, and brought up to the log's present end each

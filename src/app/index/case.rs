@@ -107,7 +107,7 @@ impl CaseIndex {
         self.settle(&changed);
     }
 
-    /// Takes in one of many, which are then put in order by [`CaseIndex::settle`].
+    /// Takes in one of many, which are then put in order by `CaseIndex::settle`.
     pub fn take_of_many(&mut self, engine: &Engine, (item, read): Found) {
         self.take_one(engine, item, read, Some(&mut BTreeSet::new()));
     }
