@@ -15,6 +15,7 @@ pub mod entering;
 pub mod error;
 pub mod evidence;
 pub mod exhibits;
+mod filing;
 pub mod found;
 pub mod index;
 pub mod objects;

@@ -13,15 +13,13 @@ use super::{
     entering::Tx,
     error::Error,
     evidence::of_item,
+    filing::file,
     text,
     uploads::PARTICULARS,
     writer::{Command, Done, Stop},
 };
 use crate::{
-    db::{
-        bound,
-        filings::{self, Correction, Filed, FilingRow},
-    },
+    db::filings::Correction,
     policy::{action::Correct, facts::Resource},
 };
 
@@ -136,41 +134,22 @@ impl Command for Append {
         let asking = tx.asking(&self.who)?;
         let facts = tx.item::<Correct>(&asking, self.item)?;
         let permit = tx.permit::<Correct>(&asking, &Resource::Item(facts.item.clone()))?;
-        let row = FilingRow {
-            id: tx.id::<RowId>(),
-            rev: 1,
-            case_id: facts.item.case,
-            item_id: Some(self.item),
-            kind: Correction::KIND,
-            status: "filed".into(),
-            filed_at: tx.now(),
-            details: self.correction,
-        };
-        let core = tx.core;
-        let binding = bound::bind(&row, &core.ambient);
-        let told = &row.details;
-        let draft = of_item("correct", &facts, facts.scope)
-            .permitted(tx.acting(&asking, Some(facts.item.case)), &permit)
-            .detail(
-                slot::DETAIL,
-                json!({
-                    "correction": row.id,
-                    "field": told.field,
-                    "value": told.value,
-                    "reason": told.reason,
-                }),
-            )
-            .writes(binding.slot.clone());
-        let entered = tx.enter(draft)?;
-        filings::insert(
-            tx.connection,
-            &permit,
-            (&core.keyring, &core.ambient, facts.case.scope),
-            &row,
-            &binding,
-            entered.c.as_bytes(),
-        )?;
-        Ok(row.id)
+        let acting = tx.acting(&asking, Some(facts.item.case));
+        let about = (&facts.case, Some(self.item));
+        file(tx, &permit, about, ("filed", self.correction), |row| {
+            let told = &row.details;
+            of_item("correct", &facts, facts.scope)
+                .permitted(acting, &permit)
+                .detail(
+                    slot::DETAIL,
+                    json!({
+                        "correction": row.id,
+                        "field": told.field,
+                        "value": told.value,
+                        "reason": told.reason,
+                    }),
+                )
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     entering::{Draft, Tx},
     error::Error,
     evidence::of_item,
+    filing::file,
     orders, text,
     writer::{Command, Done, Stop},
 };
@@ -22,7 +23,7 @@ use crate::{
     db::{
         bound,
         decide::{self, CaseFacts, ItemFacts},
-        filings::{self, Exhibit, Filed, FilingRow, MovesExhibit},
+        filings::{self, Exhibit, FilingRow, MovesExhibit},
     },
     policy::{
         Permit,
@@ -192,37 +193,18 @@ impl Command for Offer {
                 return Err(Error::Conflict("this side gave the number already".into()).into());
             }
         }
-        let row = FilingRow {
-            id: tx.id::<RowId>(),
-            rev: 1,
-            case_id: facts.item.case,
-            item_id: Some(self.item),
-            kind: Exhibit::KIND,
-            status: "offered".into(),
-            filed_at: tx.now(),
-            details: Exhibit {
-                number: self.number,
-                side: side.into(),
-                order: None,
-                note: self.note,
-                by: self.who.person,
-            },
+        let offer = Exhibit {
+            number: self.number,
+            side: side.into(),
+            order: None,
+            note: self.note,
+            by: self.who.person,
         };
-        let core = tx.core;
-        let binding = bound::bind(&row, &core.ambient);
-        let draft = moved(&facts, &row)
-            .permitted(tx.acting(&asking, Some(facts.item.case)), &permit)
-            .writes(binding.slot.clone());
-        let entered = tx.enter(draft)?;
-        filings::insert(
-            tx.connection,
-            &permit,
-            (&core.keyring, &core.ambient, facts.case.scope),
-            &row,
-            &binding,
-            entered.c.as_bytes(),
-        )?;
-        Ok(row.id)
+        let acting = tx.acting(&asking, Some(facts.item.case));
+        let about = (&facts.case, Some(self.item));
+        file(tx, &permit, about, ("offered", offer), |row| {
+            moved(&facts, row).permitted(acting, &permit)
+        })
     }
 }
 

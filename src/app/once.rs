@@ -24,7 +24,10 @@ use super::{
     sessions::{Secret, before},
     writer::{Command, Done, Stop},
 };
-use crate::db::replies::{self, Named};
+use crate::db::{
+    DbError,
+    replies::{self, Named},
+};
 
 /// How long an answer is kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -159,8 +162,9 @@ where
             if kept.request != self.once.request {
                 return Err(Error::Reused.into());
             }
-            // Written by the branch below, and authenticated.
-            return Ok(serde_json::from_slice(&kept.answer).expect("a kept answer is of its type"));
+            // A release that answers in another form may have come since it was kept.
+            let odd = |_| DbError::damaged("replies", named.id, "the answer is of another form");
+            return Ok(serde_json::from_slice(&kept.answer).map_err(odd)?);
         }
         let output = self.command.run(tx)?;
         let answer = (output, tx.entered().to_vec());
@@ -192,5 +196,44 @@ impl Command for Forget {
     fn run(self, tx: &mut Tx<'_>) -> Result<usize, Stop> {
         let moment = before(tx.now(), KEPT_FOR);
         Ok(replies::expire(tx.connection, moment)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::tests::world::World;
+
+    /// Answers with a value, and does nothing.
+    struct Says<T>(T);
+
+    impl<T: Send + 'static> Command for Says<T> {
+        type Output = T;
+
+        fn run(self, _: &mut Tx<'_>) -> Result<T, Stop> {
+            Ok(self.0)
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_another_form_stops_no_room() {
+        let world = World::new().await;
+        let ana = world.ana;
+        let once = Once::new(&world.room.core, ana.account, "k", "POST /").expect("a key");
+        let asking = SignedIn {
+            once: Some(once),
+            ..ana
+        };
+        let said = world.room.change(&asking, Says(7_u32)).await;
+        assert_eq!(said.expect("an answer").output, 7);
+        let again = world.room.change(&asking, Says(8_u32)).await;
+        assert_eq!(again.expect("the same answer").output, 7);
+        let other = world.room.change(&asking, Says(String::new())).await;
+        assert!(matches!(other, Err(Error::Damaged(_))), "{other:?}");
+        world
+            .room
+            .change(&ana, Says(9_u32))
+            .await
+            .expect("it goes on");
     }
 }

@@ -9,18 +9,18 @@ use serde_json::json;
 
 use super::{
     SignedIn,
-    cases::of_case,
+    cases::{allowed, of_case},
     context::Room,
     entering::Tx,
     error::Error,
+    filing::file,
     text,
     writer::{Command, Done, Stop},
 };
 use crate::{
     db::{
-        bound,
         decide::{self, CaseFacts},
-        filings::{self, Filed, FilingRow, Order},
+        filings::{self, Order},
         people,
     },
     policy::{
@@ -69,6 +69,15 @@ pub struct OrderSummary {
     pub by: String,
 }
 
+/// The orders of a case.
+#[derive(Debug, Clone)]
+pub struct OrderList {
+    /// Oldest first.
+    pub orders: Vec<OrderSummary>,
+    /// Whether the reader may make one.
+    pub may_make: bool,
+}
+
 /// Makes an order.
 ///
 /// # Errors
@@ -106,7 +115,7 @@ pub async fn make(
 ///
 /// # Errors
 /// Refused, which is told as not found where the person may not know of the case.
-pub async fn list(room: &Room, who: &SignedIn, case: CaseId) -> Result<Vec<OrderSummary>, Error> {
+pub async fn list(room: &Room, who: &SignedIn, case: CaseId) -> Result<OrderList, Error> {
     Ok(room.writer.submit(List { who: *who, case }).await?.output)
 }
 
@@ -148,41 +157,23 @@ impl Command for Make {
         {
             return Err(Error::Conflict("an order of this case has this number".into()).into());
         }
-        let row = FilingRow {
-            id: tx.id::<RowId>(),
-            rev: 1,
-            case_id: self.case,
-            item_id: None,
-            kind: Order::KIND,
-            status: "filed".into(),
-            filed_at: tx.now(),
-            details: self.order,
-        };
-        let binding = bound::bind(&row, &core.ambient);
-        let told = &row.details;
-        let mut draft = of_case("order", self.case, facts.scope)
-            .permitted(tx.acting(&asking, Some(self.case)), &permit)
-            .detail(
-                slot::DETAIL,
-                json!({
-                    "order": row.id,
-                    "number": told.number,
-                    "orders": told.orders,
-                    "text": told.text,
-                }),
-            )
-            .writes(binding.slot.clone());
-        draft.authority = Some(row.id.id());
-        let entered = tx.enter(draft)?;
-        filings::insert(
-            tx.connection,
-            &permit,
-            (&core.keyring, &core.ambient, facts.scope),
-            &row,
-            &binding,
-            entered.c.as_bytes(),
-        )?;
-        Ok(row.id)
+        let acting = tx.acting(&asking, Some(self.case));
+        file(tx, &permit, (&facts, None), ("filed", self.order), |row| {
+            let told = &row.details;
+            let mut draft = of_case("order", self.case, facts.scope)
+                .permitted(acting, &permit)
+                .detail(
+                    slot::DETAIL,
+                    json!({
+                        "order": row.id,
+                        "number": told.number,
+                        "orders": told.orders,
+                        "text": told.text,
+                    }),
+                );
+            draft.authority = Some(row.id.id());
+            draft
+        })
     }
 }
 
@@ -192,9 +183,9 @@ struct List {
 }
 
 impl Command for List {
-    type Output = Vec<OrderSummary>;
+    type Output = OrderList;
 
-    fn run(self, tx: &mut Tx<'_>) -> Result<Vec<OrderSummary>, Stop> {
+    fn run(self, tx: &mut Tx<'_>) -> Result<OrderList, Stop> {
         let asking = tx.asking(&self.who)?;
         let facts = tx.case::<ReadHistory>(&asking, self.case)?;
         let permit = tx.permit::<ReadHistory>(&asking, &Resource::Case(facts.case))?;
@@ -217,6 +208,9 @@ impl Command for List {
                 by,
             });
         }
-        Ok(summaries)
+        Ok(OrderList {
+            orders: summaries,
+            may_make: allowed::<MakeOrder>(tx, &asking, &Resource::Case(facts.case)).is_some(),
+        })
     }
 }

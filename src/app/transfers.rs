@@ -13,15 +13,13 @@ use super::{
     entering::Tx,
     error::Error,
     evidence::of_item,
+    filing::file,
     text,
     uploads::MAX_OFFSET_MINUTES,
     writer::{Command, Done, Stop},
 };
 use crate::{
-    db::{
-        bound,
-        filings::{self, Filed, FilingRow, Transfer},
-    },
+    db::filings::Transfer,
     policy::{action::RecordTransfer, facts::Resource},
 };
 
@@ -144,45 +142,26 @@ impl Command for Record {
         if self.transfer.at > tx.now() {
             return Err(Error::invalid("`at` is still to come").into());
         }
-        let row = FilingRow {
-            id: tx.id::<RowId>(),
-            rev: 1,
-            case_id: facts.item.case,
-            item_id: Some(self.item),
-            kind: Transfer::KIND,
-            status: "filed".into(),
-            filed_at: tx.now(),
-            details: self.transfer,
-        };
-        let core = tx.core;
-        let binding = bound::bind(&row, &core.ambient);
-        let told = &row.details;
-        let draft = of_item("transfer", &facts, facts.scope)
-            .permitted(tx.acting(&asking, Some(facts.item.case)), &permit)
-            .detail(
-                slot::DETAIL,
-                json!({
-                    "transfer": row.id,
-                    "released_by": told.released_by,
-                    "received_by": told.received_by,
-                    "at": told.at,
-                    "offset_minutes": told.offset_minutes,
-                    "place": told.place,
-                    "reason": told.reason,
-                    "seal": told.seal,
-                    "seal_state": told.seal_state,
-                }),
-            )
-            .writes(binding.slot.clone());
-        let entered = tx.enter(draft)?;
-        filings::insert(
-            tx.connection,
-            &permit,
-            (&core.keyring, &core.ambient, facts.case.scope),
-            &row,
-            &binding,
-            entered.c.as_bytes(),
-        )?;
-        Ok(row.id)
+        let acting = tx.acting(&asking, Some(facts.item.case));
+        let about = (&facts.case, Some(self.item));
+        file(tx, &permit, about, ("filed", self.transfer), |row| {
+            let told = &row.details;
+            of_item("transfer", &facts, facts.scope)
+                .permitted(acting, &permit)
+                .detail(
+                    slot::DETAIL,
+                    json!({
+                        "transfer": row.id,
+                        "released_by": told.released_by,
+                        "received_by": told.received_by,
+                        "at": told.at,
+                        "offset_minutes": told.offset_minutes,
+                        "place": told.place,
+                        "reason": told.reason,
+                        "seal": told.seal,
+                        "seal_state": told.seal_state,
+                    }),
+                )
+        })
     }
 }

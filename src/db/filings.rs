@@ -294,9 +294,7 @@ pub(super) fn about<T: Filed>(
         .order((filings::filed_at, filings::id))
         .select(Raw::as_select())
         .load(connection)?;
-    raw.into_iter()
-        .map(|raw| row(connection, keyring, scope, raw))
-        .collect()
+    rows(connection, keyring, scope, raw)
 }
 
 /// What was filed of one kind in a case, oldest first; for decisions.
@@ -312,9 +310,7 @@ pub(super) fn of_case<T: Filed>(
         .order((filings::filed_at, filings::id))
         .select(Raw::as_select())
         .load(connection)?;
-    raw.into_iter()
-        .map(|raw| row(connection, keyring, scope, raw))
-        .collect()
+    rows(connection, keyring, scope, raw)
 }
 
 /// One filing of a kind, checked; for decisions.
@@ -346,6 +342,17 @@ pub(super) fn is_of_case(
         .count()
         .get_result(connection)?;
     Ok(found > 0)
+}
+
+fn rows<T: Filed>(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    scope: ScopeId,
+    raw: Vec<Raw>,
+) -> Result<Vec<FilingRow<T>>, DbError> {
+    raw.into_iter()
+        .map(|raw| row(connection, keyring, scope, raw))
+        .collect()
 }
 
 fn row<T: Filed>(

@@ -125,6 +125,17 @@ async fn corrections_are_appended_and_what_was_told_stays() {
             .await;
         assert_eq!(got, status, "{odd}");
     }
+    let by_form = format!("/items/{item}/corrections");
+    for odd in [
+        "é".repeat(20),
+        "2026-03-01".into(),
+        "2026-03-01T14:05+é".into(),
+        String::new(),
+    ] {
+        let fields = [("field", "captured_at"), ("value", &odd), ("reason", "r")];
+        let answer = world.app.post(&world.officer, &by_form, &fields).await;
+        assert_eq!(answer.status(), 400, "{odd}");
+    }
     for user in [&world.prosecutor, &world.counsel, &world.judge] {
         let got = world
             .status(user, Method::POST, &path, correction.clone())

@@ -23,7 +23,7 @@ pub async fn list(
     room: &State<Room>,
     case: Named<CaseId>,
 ) -> Result<Json<List<OrderSummary>>, Failure> {
-    let items = orders::list(room, &caller.0, case.0).await?;
+    let items = orders::list(room, &caller.0, case.0).await?.orders;
     Ok(Json(List { items }))
 }
 

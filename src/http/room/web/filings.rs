@@ -63,7 +63,10 @@ pub async fn correct(
 ) -> Result<Redirect, Failure> {
     let form = posted.form;
     let value = if TIMES.contains(&form.field.as_str()) {
-        let (at, offset) = form.value.trim().split_at(form.value.trim().len().min(16));
+        let told = form.value.trim();
+        let (at, offset) = told
+            .split_at_checked("2026-03-01T14:05".len())
+            .unwrap_or((told, ""));
         json!(moment(at, offset)?.0)
     } else {
         json!(form.value)

@@ -10,7 +10,7 @@ use crate::{
         self, Room,
         cases::{self, NewStage},
         exhibits::{self, ExhibitSummary},
-        orders::{self, NewOrder, OrderSummary},
+        orders::{self, NewOrder, OrderList},
         walls::{self, Wall},
     },
     http::{
@@ -27,7 +27,7 @@ pub struct RegisterPage {
     shell: Shell,
     case: CaseId,
     /// None for those whom orders are not shown, as they name what is hidden from them.
-    orders: Option<Vec<OrderSummary>>,
+    orders: Option<OrderList>,
     exhibits: Vec<ExhibitSummary>,
     kinds: &'static [&'static str],
 }
