@@ -18,6 +18,7 @@
 //! INVARIANT: nothing here writes in the register, or needs the root key.
 
 mod bytes;
+mod copy;
 mod error;
 mod folder;
 mod guards;

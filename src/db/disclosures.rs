@@ -50,7 +50,7 @@ impl Bound for ServingRow {
 #[diesel(table_name = servings)]
 pub(super) struct Raw {
     id: Vec<u8>,
-    rev: i64,
+    pub(super) rev: i64,
     pub(super) salt: Vec<u8>,
     pub(super) entry: Vec<u8>,
     case_id: Vec<u8>,

@@ -7,7 +7,7 @@ use custos_core::{
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     Connection, DbError,
@@ -86,6 +86,27 @@ pub struct ItemDetails {
     /// How it was made from other items, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived: Option<Derived>,
+}
+
+impl ItemDetails {
+    /// Wipes what was told of the item, where nobody needs it any more.
+    pub fn wipe(&mut self) {
+        self.reference.zeroize();
+        self.description.zeroize();
+        for value in [&mut self.file_name, &mut self.provenance] {
+            match value {
+                Value::String(text) => text.zeroize(),
+                Value::Object(members) => {
+                    for member in members.values_mut() {
+                        if let Value::String(text) = member {
+                            text.zeroize();
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 /// How an item was made from others.

@@ -25,7 +25,10 @@ mod watched;
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -69,6 +72,8 @@ struct Shared {
     pass: Pass,
     proxy_header: Option<HeaderName>,
     tls: Option<Arc<Tls>>,
+    /// Whether somebody was turned away since the last who found a place.
+    full: AtomicBool,
 }
 
 /// Why a room can't be served.
@@ -177,6 +182,7 @@ impl Front {
             pass,
             proxy_header,
             tls: tls.map(Arc::new),
+            full: AtomicBool::new(false),
         };
         let (sender, stage) = watch::channel(Stage::Open);
         Ok(Self {
@@ -296,12 +302,14 @@ impl Front {
         let shared = self.shared.clone();
         let turned = match shared.crowd.enter(peer) {
             Ok(place) => {
+                shared.full.store(false, Ordering::Relaxed);
                 guests.spawn(connection::serve(shared, stream, peer, place));
                 return;
             }
             Err(turned) => turned,
         };
-        if turned == Turned::Full {
+        // Once, until somebody finds a place again: a crowd is not to fill the log, too.
+        if turned == Turned::Full && !shared.full.swap(true, Ordering::Relaxed) {
             warn!("somebody was turned away: requests run on all connections");
         }
         // A handshake is too dear for somebody who can't stay.

@@ -164,7 +164,7 @@ impl Engine {
             context,
         };
         let permit = self.decide::<A>(facts).ok()?;
-        Some(ClassPermit::new(permit, class.clone()))
+        Some(ClassPermit::new(&permit, class.clone()))
     }
 
     /// The refusal for an id that names nothing, so that it is entered like a hidden one.

@@ -163,24 +163,15 @@ impl<A: ActionKind> Permit<A> {
 #[must_use = "a permit that is not used was asked for in vain"]
 #[derive(Debug)]
 pub struct ClassPermit<A: ActionKind> {
-    permit: Permit<A>,
     class: ItemClass,
+    action: PhantomData<A>,
 }
 
 impl<A: ActionKind> ClassPermit<A> {
     /// Only the engine calls this, after Cedar allowed.
-    pub(super) const fn new(permit: Permit<A>, class: ItemClass) -> Self {
-        Self { permit, class }
-    }
-
-    /// The person to whom it was allowed.
-    pub const fn person(&self) -> PersonId {
-        self.permit.person()
-    }
-
-    /// The class on which it was allowed, and on no other.
-    pub const fn class(&self) -> &ItemClass {
-        &self.class
+    pub(super) const fn new(_permit: &Permit<A>, class: ItemClass) -> Self {
+        let action = PhantomData;
+        Self { class, action }
     }
 
     /// Whether it was allowed on this item.

@@ -101,7 +101,15 @@ impl Disk {
         let mut open = vec![(self.root.clone(), 0)];
         while let Some((directory, depth)) = open.pop() {
             let before = removed;
-            for entry in fs::read_dir(&directory)? {
+            let entries = match fs::read_dir(&directory) {
+                // What another user keeps there, like a disk's own `lost+found`, holds nothing
+                // of ours.
+                Err(error) if depth > 0 && error.kind() == io::ErrorKind::PermissionDenied => {
+                    continue;
+                }
+                read => read?,
+            };
+            for entry in entries {
                 let entry = entry?;
                 // Links are not followed: nothing outside of the root is ever touched.
                 let kind = entry.file_type()?;

@@ -25,6 +25,11 @@ pub enum BackupError {
         "the register is damaged: {}; nothing was kept of this backup, earlier ones are untouched. Run `custos audit`", .0.join("; ")
     )]
     Register(Vec<String>),
+    /// The register in the backup is not whole.
+    #[error(
+        "the register in the backup is damaged: {}; no room was made of it, and the folder stays marked as unfinished. Restore another backup into another folder", .0.join("; ")
+    )]
+    Draft(Vec<String>),
     /// A folder of the store can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -34,7 +39,7 @@ pub enum BackupError {
     )]
     Unwritten(#[source] StoreError),
     /// The file system refuses.
-    #[error("`{path}` can't be used: {source}")]
+    #[error("`{path}` can't be used: {source}; nothing that stood there before was changed")]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -57,7 +62,9 @@ pub enum BackupError {
         user: u32,
     },
     /// One folder lies in the other.
-    #[error("the backup may not lie in the room's own folder, nor the room in the backup's: `{0}`")]
+    #[error(
+        "the backup may not lie in the room's own folder, nor the room in the backup's: `{0}`; nothing was written"
+    )]
     Within(PathBuf),
     /// Something else lies there.
     #[error("`{0}` holds something that is no backup; nothing was written")]
@@ -109,7 +116,9 @@ pub enum BackupError {
     )]
     Unfinished(PathBuf),
     /// The manifest is not of its form.
-    #[error("`{path}` is damaged: {what}. Nothing was restored")]
+    #[error(
+        "`{path}` is damaged: {what}. Nothing was changed. To back up, take another folder; to restore, another backup"
+    )]
     Manifest {
         /// The manifest.
         path: PathBuf,
@@ -131,11 +140,11 @@ pub enum BackupError {
     NotEmpty(PathBuf),
     /// A restore was begun and not finished.
     #[error(
-        "a restore into `{0}` was begun and not finished; run `custos restore` to the same folder again"
+        "a restore into `{0}` was begun and not finished; no room there opens before it is, and the backup is untouched; run `custos restore` to the same folder again"
     )]
     HalfRestored(PathBuf),
     /// The work itself stopped.
-    #[error("the work stopped before its end; run it again")]
+    #[error("the work stopped before its end; an earlier backup is as it was, run it again")]
     Stopped,
 }
 

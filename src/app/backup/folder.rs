@@ -93,13 +93,22 @@ impl Folder {
         Ok(path)
     }
 
-    /// Completes the backup, then removes what it does not need any more.
-    pub(super) async fn complete(self, manifest: &Manifest) -> Result<(), BackupError> {
+    /// Completes the backup, then removes what it does not need any more. What could not be
+    /// removed makes the backup no less complete, and is given back.
+    pub(super) async fn complete(
+        self,
+        manifest: &Manifest,
+    ) -> Result<Option<BackupError>, BackupError> {
         let draft = self.root.join("manifest.unfinished");
         put(&draft, manifest.to_text().as_bytes())?;
         // A crash before this leaves the earlier backup as it was, and what was copied for the
         // next one; after it, this backup and more than it needs, which the next one removes.
         rename(&draft, &self.root.join(MANIFEST))?;
+        Ok(self.clear_up(manifest).await.err())
+    }
+
+    /// Removes the journal, then states, objects and tiles that the manifest does not name.
+    async fn clear_up(&self, manifest: &Manifest) -> Result<(), BackupError> {
         let journal = self.root.join(JOURNAL);
         fs::remove_file(&journal).map_err(BackupError::at(&journal))?;
         self.remove_spare(manifest).await
@@ -110,7 +119,10 @@ impl Folder {
         self.remove_other_states(&manifest.facts.state)?;
         let listed: Vec<_> = self.store.list_objects().try_collect().await?;
         for listed in listed {
-            if !manifest.files.contains_key(&Part::Object(listed.object)) {
+            let part = Part::Object(listed.object);
+            // What the room lost may be the last copy, though it is no whole one.
+            let lost = manifest.facts.lost.contains(&part.path(""));
+            if !lost && !manifest.files.contains_key(&part) {
                 self.store.delete(listed.object).await?;
             }
         }
@@ -122,7 +134,7 @@ impl Folder {
             .map(|part| manifest.path(*part))
             .collect();
         for path in tiles.iter().map(|tile| format!("log/{tile}")) {
-            if !named.contains(&path) {
+            if !named.contains(&path) && !manifest.facts.lost.contains(&path) {
                 let path = self.root.join(path);
                 fs::remove_file(&path).map_err(BackupError::at(&path))?;
             }

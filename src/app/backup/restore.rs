@@ -357,12 +357,20 @@ fn clear(data: &Path) -> Result<(), BackupError> {
             _ => {}
         }
     }
-    let draft = data.join(REGISTER_DRAFT);
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(BackupError::at(&draft)(error));
+    // A restore that was cut at its very end left these, and only the mark kept the room closed.
+    let files = [
+        data.join(StateFile::Register.name()),
+        data.join(REGISTER_DRAFT),
+        data.join(StateFile::Trust.name()),
+        state::note(data),
+    ];
+    for path in files {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(BackupError::at(&path)(error));
+            }
+            _ => {}
         }
-        _ => {}
     }
     state::end(data)
 }
@@ -381,8 +389,10 @@ fn root_key(from: Option<&Path>, keys: &Path) -> Result<RootKey, BackupError> {
         .mode(0o700)
         .create(keys)
         .map_err(BackupError::at(keys))?;
-    bytes::file(from, Some(&to))?;
-    bytes::sync_folder(keys)?;
+    // A crash before the rename leaves a draft, which the next restore writes again.
+    let draft = keys.join("root.key.restoring");
+    bytes::file(from, Some(&draft))?;
+    bytes::rename(&draft, &to)?;
     Ok(RootKey::Restored)
 }
 
@@ -396,7 +406,7 @@ async fn place(
     let mut register = copying::connect_to_read(&draft, Others::None)?;
     let faults = copying::faults(&mut register)?;
     if !faults.is_empty() {
-        return Err(BackupError::Register(faults));
+        return Err(BackupError::Draft(faults));
     }
     drop(register);
     // Without its file the room would write the checkpoint again, from the register.

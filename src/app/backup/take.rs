@@ -15,8 +15,8 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use super::{
-    BackupError, Facts, Manifest, Mark, Part, Phase, Progress, StateFile,
-    bytes::{self, NotCopied, Target},
+    BackupError, Facts, Manifest, Mark, Part, Phase, Progress, StateFile, bytes,
+    copy::{Outcome, copy_one},
     folder::{Folder, is_open},
     guards::{refuse_other_user, refuse_within},
     manifest::STATE,
@@ -28,7 +28,7 @@ use crate::{
         evidence,
     },
     keyring::{root_key_file, same_disk},
-    store::{Store, StoreError},
+    store::Store,
 };
 
 /// Files that are copied at a time; the room needs the disk too.
@@ -137,16 +137,6 @@ struct Counts {
     read: u64,
 }
 
-/// What became of one part.
-enum Outcome {
-    /// It was there and is as it was.
-    There(Mark),
-    /// It was copied; `mended` if an earlier copy was damaged.
-    Copied { mark: Mark, mended: bool },
-    /// The room's store does not give it.
-    Unread(StoreError),
-}
-
 impl Work<'_> {
     /// Copies the register and what it names. `None` when something vanished that the register
     /// does not name any more, so that this copy of the register is of no use.
@@ -196,7 +186,15 @@ impl Work<'_> {
             sync.map_err(BackupError::at(&copy))?;
             Ok((schema, standing, wanted))
         });
-        let (schema, standing, wanted) = read.await.map_err(|_| BackupError::Stopped)??;
+        let read = read.await.map_err(|_| BackupError::Stopped)?;
+        let (schema, standing, wanted) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                // A copy of the register that nobody asks for any more; the first error counts.
+                drop(fs::remove_file(&draft));
+                return Err(error);
+            }
+        };
         if let Err(unfit) = self.refuse_unfit(&standing) {
             fs::remove_file(&draft).map_err(BackupError::at(&draft))?;
             return Err(unfit);
@@ -326,12 +324,17 @@ impl Work<'_> {
     }
 
     async fn complete(self, facts: Facts) -> Result<Taken, BackupError> {
-        let warnings = self.warnings(&facts);
+        let mut warnings = self.warnings(&facts);
         let manifest = Manifest {
             facts,
             files: self.files,
         };
-        self.folder.complete(&manifest).await?;
+        if let Some(left) = self.folder.complete(&manifest).await? {
+            warnings.push(format!(
+                "the backup is complete, but what it does not need could not be removed: {left}. \
+                 What was expunged may still lie there; the next backup tries again"
+            ));
+        }
         Ok(Taken {
             files: manifest.files.len() as u64,
             bytes: manifest.bytes(),
@@ -410,64 +413,6 @@ fn tiles(sizes: &[u64]) -> Vec<Part> {
     tiles.sort_unstable();
     tiles.dedup();
     tiles.into_iter().map(Part::Tile).collect()
-}
-
-async fn copy_one(
-    from: &Store,
-    to: &Store,
-    part: Part,
-    known: Option<Mark>,
-    recheck: bool,
-) -> Result<Outcome, BackupError> {
-    if let Some(known) = known
-        && is_there(to, part, known, recheck).await
-    {
-        return Ok(Outcome::There(known));
-    }
-    let mended = known.is_some();
-    let mark = match part {
-        Part::Object(object) => {
-            let target = Target {
-                store: to,
-                expected: None,
-                even_damaged: false,
-            };
-            match bytes::object(from, object, Some(target)).await {
-                Ok(mark) => mark,
-                Err(NotCopied::Unread(error)) => return Ok(Outcome::Unread(error)),
-                Err(NotCopied::Unwritten(error)) => return Err(BackupError::Unwritten(error)),
-            }
-        }
-        Part::Tile(tile) => {
-            let bytes = match from.get_public(&tile.to_string()).await {
-                Ok(bytes) => bytes,
-                Err(error) => return Ok(Outcome::Unread(error)),
-            };
-            let mark = Mark {
-                sha256: sha256(&[&bytes]),
-                bytes: bytes.len() as u64,
-            };
-            let put = to.put_public(&tile.to_string(), bytes).await;
-            put.map_err(BackupError::Unwritten)?;
-            mark
-        }
-        Part::State(_) => unreachable!("states are written whole, not copied part by part"),
-    };
-    Ok(Outcome::Copied { mark, mended })
-}
-
-/// Whether an earlier copy is there; by its length, or, on a re-check, by all its bytes.
-async fn is_there(to: &Store, part: Part, known: Mark, recheck: bool) -> bool {
-    match part {
-        Part::Object(object) if recheck => bytes::object(to, object, None)
-            .await
-            .is_ok_and(|found| found == known),
-        Part::Object(object) => to.size(object).await.is_ok_and(|size| size == known.bytes),
-        Part::Tile(tile) => to.get_public(&tile.to_string()).await.is_ok_and(|bytes| {
-            bytes.len() as u64 == known.bytes && (!recheck || sha256(&[&bytes]) == known.sha256)
-        }),
-        Part::State(_) => false,
-    }
 }
 
 fn facts(standing: &Standing, schema: String, taken_at: custos_core::ids::Timestamp) -> Facts {

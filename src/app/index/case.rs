@@ -2,7 +2,7 @@
 //! in every order and counted. What is cut from it is cut from permitted classes alone, so that
 //! neither its work nor its counts depend on what is hidden.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use custos_core::ids::{CaseId, ItemId, PersonId};
 use tracing::error;
@@ -59,7 +59,7 @@ pub struct CaseIndex {
     classes: Vec<Class>,
     numbers: HashMap<ItemClass, u32>,
     /// Items whose rows are not what their entries say.
-    damaged: BTreeMap<ItemId, String>,
+    damaged: BTreeSet<ItemId>,
 }
 
 impl CaseIndex {
@@ -69,7 +69,7 @@ impl CaseIndex {
             items: Items::with_capacity(count),
             classes: Vec::new(),
             numbers: HashMap::new(),
-            damaged: BTreeMap::new(),
+            damaged: BTreeSet::new(),
         };
         // Each class is a decision for whoever lists the case. These are always there, so that
         // nobody learns from the time of a list whether anything is restricted.
@@ -92,7 +92,7 @@ impl CaseIndex {
     /// An item whose rows are damaged, and what policy is asked of it: whether somebody may know
     /// of an item of this case under every state that narrows.
     pub fn damaged(&self, engine: &Engine, case: CaseId) -> Option<(ItemId, ItemClass)> {
-        let (item, _) = self.damaged.first_key_value()?;
+        let item = self.damaged.first()?;
         let narrowest = unserved(case).last()?;
         Some((*item, engine.class_of::<ReadItem>(&narrowest)))
     }
@@ -127,16 +127,18 @@ impl CaseIndex {
     ) {
         let known = self.items.find(item);
         let (place, class) = match read {
-            Ok(read) => {
+            Ok(mut read) => {
                 self.damaged.remove(&item);
                 let class = self.number(engine.class_of::<ReadItem>(&read.facts));
                 let place = known.unwrap_or_else(|| self.items.keep(item, &read.row.details));
                 self.items.mark(place, read.mark);
+                // The index keeps what it needs in memory that is wiped; the rest goes now.
+                read.row.details.wipe();
                 (Some(place), class)
             }
             Err(damaged) => {
                 error!(alarm = "damaged_row", error = %damaged, "an item was not indexed");
-                self.damaged.insert(item, damaged.to_string());
+                self.damaged.insert(item);
                 (known, NO_CLASS)
             }
         };

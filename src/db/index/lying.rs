@@ -57,6 +57,7 @@ impl Lying {
             part(state.state.as_bytes());
         }
         for serving in &self.servings {
+            part(&serving.rev.to_be_bytes());
             serving.parts().iter().for_each(|bytes| part(bytes));
         }
         let hash = hasher.finish();

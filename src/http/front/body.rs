@@ -44,6 +44,7 @@ pub enum Fault {
 pub(super) struct Fate {
     fault: AtomicU8,
     answered: AtomicBool,
+    over: AtomicBool,
 }
 
 impl Fate {
@@ -52,6 +53,11 @@ impl Fate {
         let known = [Fault::Cut, Fault::Slow, Fault::Long];
         let fault = self.fault.load(Ordering::SeqCst);
         known.into_iter().find(|known| *known as u8 == fault)
+    }
+
+    /// Whether all of it came; a way whose body did not end can't be used again.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
     }
 
     /// The answer is there; nothing more is asked for.
@@ -75,13 +81,15 @@ pub struct Asked {
 impl Asked {
     pub(super) fn new(incoming: Incoming, version: Version, limits: &Limits) -> Self {
         let declared = incoming.size_hint().exact();
+        let fate = Fate::default();
+        fate.over.store(incoming.is_end_stream(), Ordering::SeqCst);
         Self {
             incoming,
             says_its_end: version == Version::HTTP_2,
             pace: Pace::new(limits),
             left: declared.unwrap_or(limits.undeclared_body_bytes),
             declared: declared.is_some(),
-            fate: Arc::default(),
+            fate: Arc::new(fate),
         }
     }
 
@@ -121,7 +129,10 @@ impl Body for Asked {
                 }
                 // So looks a body whose connection was dropped.
                 None if self.declared && self.left > 0 => return self.fail(Fault::Cut),
-                None => return Poll::Ready(None),
+                None => {
+                    self.fate.over.store(true, Ordering::SeqCst);
+                    return Poll::Ready(None);
+                }
                 Some(Err(_)) => return self.fail(Fault::Cut),
                 // Trailers say nothing to the room.
                 Some(Ok(Err(_))) => continue,
@@ -132,6 +143,9 @@ impl Body for Asked {
                 return self.fail(Fault::Long);
             };
             self.left = left;
+            if self.declared && left == 0 {
+                self.fate.over.store(true, Ordering::SeqCst);
+            }
             if !self.pace.came(length) {
                 return self.fail(Fault::Slow);
             }

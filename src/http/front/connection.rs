@@ -30,7 +30,7 @@ use super::{
     body::Answered,
     crowd::Place,
     life::{Late, Life, Order},
-    limits::Limits,
+    limits::{Limits, MAX_HEADERS},
     relay::relay,
     told::Refusal,
     watched::Watched,
@@ -77,7 +77,16 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr, 
 async fn sent_away(life: &Life) {
     poll_fn(|cx| match life.order(cx.waker()) {
         Order::None => Poll::Pending,
-        Order::Finish | Order::Cut => Poll::Ready(()),
+        Order::Finish | Order::Leave | Order::Cut => Poll::Ready(()),
+    })
+    .await;
+}
+
+/// Ready when its place is another's: what has no place any more keeps no file descriptor.
+async fn left(life: &Life) {
+    poll_fn(|cx| match life.order(cx.waker()) {
+        Order::None | Order::Finish => Poll::Pending,
+        Order::Leave | Order::Cut => Poll::Ready(()),
     })
     .await;
 }
@@ -103,14 +112,16 @@ where
     let life = &place.life;
     let stream = Watched {
         stream,
-        life: Some(life.clone()),
+        life: life.clone(),
+        heads: true,
     };
     let limits = &shared.limits;
     let mut connection = http1::Builder::new()
         // The life of the connection decides, which tells a slow head from none.
         .header_read_timeout(None)
         .max_header_size(limits.header_bytes)
-        .max_headers(limits.headers)
+        // One more than the front lets through, so that it is the front that says no.
+        .max_headers(MAX_HEADERS + 1)
         .max_buf_size(limits.header_bytes.max(READ_BYTES))
         .serve_connection(
             TokioIo::new(stream),
@@ -118,10 +129,14 @@ where
         );
     let ended = drive(&mut connection, life, limits).await;
     let stream = connection.into_parts().io.into_inner().stream;
-    match ended {
-        Ended::Over => farewell(stream, b"").await,
-        Ended::SlowHead => farewell(stream, &Refusal::SlowHead.bytes(limits)).await,
-        Ended::Cut => {}
+    let words = match ended {
+        Ended::Over => Vec::new(),
+        Ended::SlowHead => Refusal::SlowHead.bytes(limits),
+        Ended::Cut => return,
+    };
+    tokio::select! {
+        () = farewell(stream, &words) => {}
+        () = left(life) => {}
     }
 }
 
@@ -131,7 +146,11 @@ where
 {
     let life = &place.life;
     let limits = &shared.limits;
-    let stream = Watched { stream, life: None };
+    let stream = Watched {
+        stream,
+        life: life.clone(),
+        heads: false,
+    };
     let list = u32::try_from(limits.header_bytes).unwrap_or(u32::MAX);
     let mut connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -195,10 +214,11 @@ async fn drive(connection: &mut impl Connection, life: &Life, limits: &Limits) -
     poll_fn(|cx| {
         loop {
             let order = life.order(cx.waker());
-            if order == Order::Cut {
+            let leaves = order == Order::Leave && life.quiet_since().is_some();
+            if order == Order::Cut || leaves {
                 return Poll::Ready(Ended::Cut);
             }
-            if order == Order::Finish && finishing.is_none() {
+            if order >= Order::Finish && finishing.is_none() {
                 connection.finish();
                 finishing = Some(Instant::now());
             }

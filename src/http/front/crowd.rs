@@ -136,7 +136,7 @@ impl Table {
             return false;
         };
         if let Some(guest) = self.leave(number) {
-            guest.life.tell(Order::Finish);
+            guest.life.tell(Order::Leave);
         }
         true
     }
@@ -214,7 +214,7 @@ mod tests {
         let second = crowd.enter(peer(1)).expect("room");
         let busy = first.life.request();
         let third = crowd.enter(peer(1)).expect("the second gives way");
-        assert_eq!((told(&first), told(&second)), (Order::None, Order::Finish));
+        assert_eq!((told(&first), told(&second)), (Order::None, Order::Leave));
         let more = third.life.request();
         assert_eq!(crowd.enter(peer(1)).err(), Some(Turned::Peer));
         drop((busy, more, second));
@@ -232,7 +232,7 @@ mod tests {
             .map(|place| place.life.request())
             .collect();
         let late = crowd.enter(peer(9)).expect("the first gives way");
-        assert_eq!(told(&places[0]), Order::Finish);
+        assert_eq!(told(&places[0]), Order::Leave);
         let also = late.life.request();
         assert_eq!(crowd.enter(peer(8)).err(), Some(Turned::Full));
         drop((busy, also, places, late));

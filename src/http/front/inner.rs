@@ -90,6 +90,8 @@ impl Way {
 pub(super) struct Borrowed {
     inner: Arc<Inner>,
     way: Way,
+    /// Whether it may be used again.
+    pub(super) keep: bool,
 }
 
 impl Borrowed {
@@ -100,7 +102,7 @@ impl Borrowed {
 
     pub(super) fn give_back(self) {
         let mut idle = self.inner.lock();
-        if idle.len() < MAX_IDLE && self.way.connection.is_some() {
+        if self.keep && idle.len() < MAX_IDLE && self.way.connection.is_some() {
             idle.push(self.way);
         }
     }
@@ -159,6 +161,7 @@ impl Inner {
         Borrowed {
             inner: self.clone(),
             way,
+            keep: true,
         }
     }
 

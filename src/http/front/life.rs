@@ -32,6 +32,8 @@ pub(super) enum Order {
     None,
     /// End when no request runs.
     Finish,
+    /// Its place is given to another: end now, unless a request runs.
+    Leave,
     /// End now.
     Cut,
 }
@@ -57,6 +59,8 @@ struct State {
     ready: u32,
     /// Whether bytes of a head have come while none ran.
     head: bool,
+    /// Whether bytes of an answer wait for the client, though its request runs no more.
+    unsent: bool,
     /// Since when it is so.
     since: Instant,
     /// Requests given up before their answer, less those answered.
@@ -78,6 +82,7 @@ impl Life {
                 running: 0,
                 ready: 0,
                 head: false,
+                unsent: false,
                 since: Instant::now(),
                 given_up: 0,
             }),
@@ -106,6 +111,23 @@ impl Life {
         state.since = Instant::now();
     }
 
+    /// Whether bytes that were written wait for the client.
+    pub(super) fn unsent(&self, unsent: bool) {
+        let mut state = self.lock();
+        if state.unsent != unsent {
+            state.unsent = unsent;
+            state.since = Instant::now();
+        }
+    }
+
+    /// The client took some bytes.
+    pub(super) fn sent(&self) {
+        let mut state = self.lock();
+        if state.unsent {
+            state.since = Instant::now();
+        }
+    }
+
     /// A request's head is there.
     pub(super) fn request(self: &Arc<Self>) -> Running {
         let mut state = self.lock();
@@ -119,16 +141,18 @@ impl Life {
         }
     }
 
-    /// Since when no request runs; `None` while one does.
+    /// Since when no request runs and no answer is under way; `None` while one is.
     pub(super) fn quiet_since(&self) -> Option<Instant> {
         let state = self.lock();
-        (state.running == 0).then_some(state.since)
+        (state.running == 0 && !state.unsent).then_some(state.since)
     }
 
     /// Until when it may go on as it does, and what is wrong then.
     pub(super) fn deadline(&self, limits: &Limits, now: Instant) -> (Instant, Late) {
         let state = self.lock();
         match (state.running, state.head) {
+            // Not before the answer in front of it is out: other words would become its end.
+            (0, _) if state.unsent => (state.since + limits.stall, Late::Stalled),
             (0, true) => (state.since + limits.header, Late::Head),
             (0, false) => (state.since + limits.idle, Late::Idle),
             (running, _) if running == state.ready => (state.since + limits.stall, Late::Stalled),
@@ -148,6 +172,7 @@ impl Life {
         match self.order.load(Ordering::SeqCst) {
             0 => Order::None,
             1 => Order::Finish,
+            2 => Order::Leave,
             _ => Order::Cut,
         }
     }
@@ -237,6 +262,11 @@ mod tests {
         assert_eq!(late(), Late::Look);
         drop(one);
         assert_eq!(late(), Late::Idle);
+        life.unsent(true);
+        life.received();
+        assert_eq!((late(), life.quiet_since()), (Late::Stalled, None));
+        life.unsent(false);
+        assert_eq!(late(), Late::Head);
     }
 
     #[test]

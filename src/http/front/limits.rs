@@ -6,8 +6,10 @@ use std::{num::NonZeroU32, time::Duration};
 pub const HEADER: Duration = Duration::from_secs(10);
 /// Bytes of a request's head: its line and its headers.
 pub const HEADER_BYTES: usize = 32 << 10;
+/// Header lines that the web framework takes, less those that the front adds.
+pub const MAX_HEADERS: usize = 98;
 /// Header lines of a request.
-pub const HEADERS: usize = 100;
+pub const HEADERS: usize = MAX_HEADERS;
 /// How long a connection may be open without a request.
 pub const IDLE: Duration = Duration::from_secs(60);
 /// The time in which [`BODY_BYTES`] of a body must come, as far as the room waits for them.

@@ -18,6 +18,7 @@ use super::{
     handover::{Handover, LEAST_BYTES, Laid, Pieces},
     inner::{Borrowed, InnerError},
     life::{Life, Running},
+    limits::MAX_HEADERS,
     told::{Asker, Refusal},
 };
 
@@ -116,6 +117,7 @@ async fn pass_on(
     let body = Asked::new(body, parts.version, &shared.limits);
     parts.version = Version::HTTP_11;
     let fate = body.fate();
+    let handed = length.is_some_and(|length| length >= LEAST_BYTES);
     let (body, handover) = match length {
         Some(length) if length >= LEAST_BYTES => {
             // The handler is told it all the same.
@@ -133,14 +135,18 @@ async fn pass_on(
         Ok((answer, _)) if !answer.status().is_success() && fate.fault().is_some_and(is_told) => {
             Err(Refusal::Body(fate.fault().unwrap_or(Fault::Cut)))
         }
-        Ok((answer, way)) => Ok(Passed {
-            answer,
-            way,
-            asking,
-            laid,
-        }),
+        Ok((answer, mut way)) => {
+            // With the rest of a body on it, it would belong to its client still.
+            way.keep = handed || fate.is_over();
+            Ok(Passed {
+                answer,
+                way,
+                asking,
+                laid,
+            })
+        }
         Err(failed) => Err(match (fate.fault(), &failed) {
-            (Some(fault), _) => Refusal::Body(fault),
+            (Some(fault), _) => Refusal::Unknown(fault),
             (None, InnerError::Connect(cause)) => {
                 error!(cause = %cause, "{failed}");
                 Refusal::Away
@@ -166,7 +172,8 @@ fn check(parts: &Parts, shared: &Shared) -> Result<(), Refusal> {
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + BETWEEN)
         .sum();
-    if line + bytes > shared.limits.header_bytes || parts.headers.len() > shared.limits.headers {
+    let lines = shared.limits.headers.min(MAX_HEADERS);
+    if line + bytes > shared.limits.header_bytes || parts.headers.len() > lines {
         return Err(Refusal::Head);
     }
     if parts.method == Method::CONNECT || parts.uri.path_and_query().is_none() {

@@ -10,6 +10,8 @@ use crate::http::errors::{self, Problem};
 
 /// Seconds after which somebody who was turned away may come again.
 const RETRY_SECONDS: &str = "5";
+const NOTHING_CHANGED: &str = "; nothing was changed";
+const UNKNOWN: &str = "; it is not known whether anything was changed: look, then ask again";
 const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Something that the front does not let through.
@@ -21,8 +23,11 @@ pub(super) enum Refusal {
     Head,
     /// A head that two readers may read in two ways.
     Malformed,
-    /// A body that is no good.
+    /// A body that is no good; the handler was told, and did nothing.
     Body(Fault),
+    /// A body that is no good, and a handler that gave no answer: one that wants no body may
+    /// have acted already.
+    Unknown(Fault),
     /// Too many connections or requests.
     Turned(Turned),
     /// The room can't be reached.
@@ -71,6 +76,11 @@ impl Refusal {
                     limits.undeclared_body_bytes
                 ),
             ),
+            Self::Unknown(fault) => {
+                let Problem { name, detail, .. } = Self::Body(fault).problem(limits);
+                let wrong = detail.strip_suffix(NOTHING_CHANGED).unwrap_or(&detail);
+                (name, format!("{wrong}{UNKNOWN}"))
+            }
             Self::Turned(Turned::Peer) => (
                 "crowded",
                 format!(
@@ -165,6 +175,24 @@ impl Asker {
             Self::Program
         } else {
             Self::Other
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_not_said() {
+        let limits = Limits::default();
+        for fault in [Fault::Cut, Fault::Slow, Fault::Long] {
+            let (known, unknown) = (Refusal::Body(fault), Refusal::Unknown(fault));
+            let (known, unknown) = (known.problem(&limits), unknown.problem(&limits));
+            assert_eq!(known.name, unknown.name);
+            assert!(known.detail.ends_with(NOTHING_CHANGED));
+            assert!(unknown.detail.ends_with(UNKNOWN));
+            assert!(!unknown.detail.contains(NOTHING_CHANGED));
         }
     }
 }

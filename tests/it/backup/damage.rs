@@ -163,6 +163,34 @@ async fn what_was_damaged_in_the_backup_since_is_found_by_a_recheck_and_copied_a
     assert_eq!(vault.back_up().await.mended, 1);
 }
 
+/// Objects never change, so what the room gives in other bytes than before is damage in the room,
+/// and the copy in the backup, damaged or not, may be the better one.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_damaged_copy_gives_way_to_a_damaged_original() {
+    let vault = Vault::new().await;
+    vault.back_up().await;
+    let (backup, data) = (vault.at("backup"), vault.source().data);
+    let object = files(&backup)
+        .into_iter()
+        .find(|path| path.starts_with("objects/"))
+        .expect("one");
+    flip(&backup.join(&object)).expect("damaged");
+    extend(&data.join(&object)).expect("damaged");
+    let kept = fs::read(backup.join(&object)).expect("read");
+    let recheck = Options {
+        recheck: true,
+        ..Options::default()
+    };
+    let nothing: Damage = |_| Ok(());
+    for damage in [remove, nothing] {
+        let taken = vault.try_back_up(recheck, |_| ()).await.expect("taken");
+        assert_eq!(taken.mended, 0);
+        assert_eq!(taken.facts.lost, std::slice::from_ref(&object));
+        assert_eq!(fs::read(backup.join(&object)).expect("still there"), kept);
+        damage(&data.join(&object)).expect("damaged");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_room_lost_is_told_and_the_rest_is_backed_up() {
     let vault = Vault::new().await;

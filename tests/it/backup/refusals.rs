@@ -128,6 +128,27 @@ async fn a_restore_that_was_cut_leaves_no_room_and_begins_again() {
     assert!(vault.audit("data").await.is_sound());
 }
 
+/// A crash between the register's rename and the mark's end, and a backup that was damaged since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_was_cut_at_its_end_is_cleared_away_whole() {
+    let vault = Vault::new().await;
+    vault.back_up().await;
+    let data = vault.at("data");
+    vault
+        .restore("data", Wish::Restore)
+        .await
+        .expect("restored");
+    fs::write(data.join("restoring"), "").expect("marked");
+    let backup = vault.at("backup");
+    let all = files(&backup);
+    let object = all.iter().find(|path| path.starts_with("objects/"));
+    fs::remove_file(backup.join(object.expect("one"))).expect("damaged");
+    let told = vault.restore("data", Wish::Restore).await.expect("it ends");
+    assert!(!told.restored && !told.damaged.is_empty());
+    assert!(files(&data).is_empty(), "{:?}", files(&data));
+    backup::refuse_unfinished(&data).expect("nothing is there");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_went_back_or_forked_does_not_replace_its_backup() {
     let vault = Vault::new().await;
@@ -238,6 +259,7 @@ async fn a_damaged_register_makes_no_backup_and_spoils_none() {
     let ambient = Ambient::system();
     let refused = backup::take(&source, &to, Options::default(), &ambient, |_| ()).await;
     let refused = refused.expect_err("refused");
+    assert!(!to.join("register.unfinished").exists());
     assert!(
         matches!(
             refused,

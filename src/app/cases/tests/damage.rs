@@ -56,3 +56,16 @@ async fn a_row_that_was_changed_behind_the_log_is_not_shown() {
     let other = case.try_list(&case.officer, &[("q", "js/9")]).await;
     assert_eq!(other.expect("another row").total, 0);
 }
+
+/// A serving that was changed is as damaged in a list as on its item's page, also when the list
+/// was right before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_serving_is_not_believed() {
+    let case = Case::new().await;
+    let item = case.deposit("JS/1", "").await;
+    case.serve(item).await;
+    assert_eq!(references(&case.list(&case.officer, &[]).await), ["JS/1"]);
+    case.world.tamper("UPDATE servings SET rev = 2");
+    let told = case.try_list(&case.officer, &[]).await;
+    assert!(matches!(told, Err(Error::Damaged(_))), "{told:?}");
+}
