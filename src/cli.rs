@@ -13,6 +13,7 @@ mod doctor;
 mod edge;
 mod init;
 mod receipt;
+mod recover;
 mod restore;
 mod serve;
 
@@ -47,6 +48,8 @@ enum Command {
     Restore(restore::Arguments),
     /// Look at clock, disk, keys, register, store and settings, while the room works or not
     Doctor(doctor::Arguments),
+    /// Issue a link for an administrator whom nobody else can let in again
+    Recover(recover::Arguments),
     /// Build a fictional case in a room of its own and serve it on localhost
     Demo(demo::Arguments),
     Deposit(Box<deposit::Arguments>),
@@ -122,6 +125,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Backup(arguments) => backup::run(&config, &arguments).await,
             Command::Restore(arguments) => restore::run(&config, &arguments).await,
             Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
+            Command::Recover(arguments) => recover::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),
             Command::Receipt(arguments) => Ok(receipt::run(&arguments).await),

@@ -27,6 +27,7 @@ pub mod people;
 pub mod policies;
 pub mod pool;
 pub mod replies;
+pub mod requests;
 pub mod rows;
 pub mod schema;
 pub mod sessions;

@@ -4,6 +4,7 @@ mod asked;
 mod course;
 mod items;
 mod listing;
+mod merging;
 #[cfg(test)]
 pub mod tests;
 
@@ -43,8 +44,10 @@ pub use course::{NewStage, end_role, set_stage};
 pub use items::{Facets, ItemList, ItemSummary, list_items};
 pub(super) use listing::shown_states;
 pub use listing::{
-    CasePage, CaseSummary, MayOnCase, MemberSummary, PartySummary, list_cases, read_case,
+    CaseLinks, CasePage, CaseSummary, MayOnCase, MemberSummary, PartySummary, SuccessionSummary,
+    list_cases, read_case,
 };
+pub use merging::merge;
 
 /// Longest case number, title, reference or name, in characters.
 pub const MAX_LINE_CHARS: usize = 300;
@@ -71,7 +74,7 @@ pub async fn open_case(room: &Room, who: &SignedIn, new: NewCase) -> Result<Done
         number: text::line("case number", &new.number)?,
         title: text::line("title", &new.title)?,
         description: text::text("description", &new.description)?,
-        outcome: String::new(),
+        ..CaseDetails::default()
     };
     room.change(who, Open { who: *who, details }).await
 }

@@ -2,7 +2,7 @@
 
 use custos_core::{
     event::slot,
-    ids::{AccountId, CaseId, Id, ItemId, PersonId},
+    ids::{AccountId, CaseId, Id, ItemId, PersonId, RowId},
 };
 use serde_json::json;
 
@@ -16,11 +16,12 @@ use crate::{
     db::{
         decide::{self, CaseFacts, ItemFacts},
         people::{AccountRow, PersonRow},
+        requests::RequestRow,
         sessions,
     },
     policy::{
         Permit, Refusal,
-        action::{ActionKind, ReadCase, ReadItem},
+        action::{ActionKind, Approve, ReadCase, ReadItem},
         facts::{Actor, Context, Facts, Resource, ResourceId, ResourceKind},
     },
 };
@@ -152,6 +153,21 @@ impl Tx<'_> {
         }
     }
 
+    /// A request that is there, or the refusal for one that is not.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], which leaves the entry that a hidden request would.
+    pub fn request<A: ActionKind>(
+        &mut self,
+        asking: &Asking,
+        request: RowId,
+    ) -> Result<RequestRow, Stop> {
+        match decide::request(self.connection, &self.core.keyring, request)? {
+            Some(row) => Ok(row),
+            None => Err(self.unknown::<A>(asking, ResourceKind::Request, request.id())),
+        }
+    }
+
     /// Who acts, for slots 12 to 14, with the role in which it was allowed.
     pub fn acting(&self, asking: &Asking, case: Option<CaseId>) -> Acting {
         let on_case = asking
@@ -219,6 +235,10 @@ impl Tx<'_> {
             Resource::Person(person) => *person == asking.actor.person,
             Resource::Account(account) => *account == asking.actor.account,
             Resource::Set(_) => false,
+            Resource::Request(request) => {
+                request.asker == asking.actor.person
+                    || self.core.engine.decide::<Approve>(facts).is_ok()
+            }
         }
     }
 }

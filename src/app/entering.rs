@@ -77,6 +77,8 @@ pub struct Draft {
     pub authority: Option<Id>,
     /// Hash of the policy set, and slot 18.
     pub decision: Option<(Hash, Value)>,
+    /// `C` of the entries that approved it.
+    pub approvals: Vec<Hash>,
     /// Why.
     pub purpose: Option<Purpose>,
     /// Slots 22 to 30.
@@ -96,6 +98,7 @@ impl Draft {
             acting: None,
             authority: None,
             decision: None,
+            approvals: Vec::new(),
             purpose: None,
             detail: [const { Value::Null }; 9],
             rows: Vec::new(),
@@ -453,7 +456,7 @@ impl<'a> Tx<'a> {
             values[slot::POLICY_SET] = json!(set);
             values[slot::DECISION] = decision;
         }
-        values[slot::APPROVALS] = json!([]);
+        values[slot::APPROVALS] = json!(draft.approvals);
         values[slot::SUBJECT] = json!({"type": draft.subject.noun, "id": draft.subject.id});
         if let Some(purpose) = draft.purpose {
             values[slot::PURPOSE] = json!({"code": purpose.code, "text": purpose.text});

@@ -190,6 +190,7 @@ fn first_person(
         details: PersonDetails {
             name: first.name.clone(),
             office: String::new(),
+            successor: None,
         },
     };
     let account = AccountRow {

@@ -5,8 +5,10 @@
 //! | [`enrolment`] | single-use links for others |
 //! | [`tokens`] | one's own tokens |
 //! | [`own_password`] | one's own password |
+//! | [`leaving`] | leaving the service |
 
 pub mod enrolment;
+pub mod leaving;
 pub mod own_password;
 #[cfg(test)]
 mod tests;
@@ -21,7 +23,8 @@ use custos_core::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub use enrolment::{first_enrolment, issue_enrolment};
+pub use enrolment::{first_enrolment, issue_enrolment, operator_enrolment};
+pub use leaving::leave;
 pub use own_password::set_password;
 pub use tokens::{issue_token, list_tokens, revoke_token};
 
@@ -92,6 +95,9 @@ impl Status {
     }
 }
 
+/// The status of a person who has left the service, and of their accounts: for good.
+const LEFT: &str = "left";
+
 /// A person in the list.
 #[derive(Debug, Clone, Serialize)]
 pub struct PersonSummary {
@@ -101,7 +107,7 @@ pub struct PersonSummary {
     pub name: String,
     /// Rank, office, chambers.
     pub office: String,
-    /// `active` or `suspended`.
+    /// `active`, `suspended` or `left`.
     pub status: String,
     /// Names of their roles in the room.
     pub room_roles: Vec<String>,
@@ -116,7 +122,7 @@ pub struct AccountSummary {
     pub id: AccountId,
     /// The name to sign in with.
     pub login: String,
-    /// `active` or `suspended`.
+    /// `active`, `suspended` or `left`.
     pub status: String,
     /// Whether a password was set.
     pub enrolled: bool,
@@ -136,6 +142,7 @@ pub async fn create_person(
         details: PersonDetails {
             name: text::line("name", &new.name)?,
             office: text::optional_line("office", &new.office)?,
+            successor: None,
         },
         login: text::line("login", &new.login)?,
         room_roles: new.room_roles,
@@ -407,6 +414,11 @@ fn managing(tx: &mut Tx<'_>, who: &SignedIn) -> Result<(Asking, Permit<ManagePeo
 fn change(wanted: Status, present: &str, oneself: bool) -> Result<(), Error> {
     if present == wanted.name() {
         return Err(Error::Conflict(format!("this is {present} already")));
+    }
+    if present == LEFT {
+        return Err(Error::Conflict(
+            "this person has left the service; whoever comes back is a new person".into(),
+        ));
     }
     if oneself {
         return Err(Error::Conflict(

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`sign_in()`] | a login name and a password become a session |
 //! | [`redeem()`] | a single-use link becomes a session |
+//! | [`own`] | the list of one's own sessions |
 //! | [`secret`] | what is handed out, and what a form carries |
 //! | [`passwords`] | Argon2id, a few evaluations at a time |
 //! | [`attempts`] | how often anyone may try |
@@ -12,6 +13,7 @@
 //! an account in its own way and ends in the same session.
 
 pub mod attempts;
+pub mod own;
 pub mod passwords;
 pub mod redeem;
 pub mod secret;
@@ -31,6 +33,7 @@ use custos_core::{
 };
 use serde_json::json;
 
+pub use own::{SessionSummary, end_session, list_sessions};
 pub use redeem::redeem;
 pub use secret::{CsrfToken, Secret};
 pub use sign_in::sign_in;

@@ -8,7 +8,7 @@
 use custos_core::{
     event::slot,
     hash::Hash,
-    ids::Id,
+    ids::{Id, Timestamp},
     row::{self, BoundRow},
 };
 use serde::Serialize;
@@ -77,6 +77,26 @@ pub fn check<T: Bound>(
     let scope = entry.scope()?.ok_or_else(|| damaged(NO_ENTRY))?;
     let keys = keys::scope(connection, keyring, scope)?;
     check_in(&entry.open_link(keys.value.as_bytes())?, row, salt)
+}
+
+/// When the entry was made that wrote this revision of a row which was checked; slot 3.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub(super) fn written_at<T: Bound>(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    row: &T,
+    entry: &[u8],
+) -> Result<Timestamp, DbError> {
+    let damaged = || DbError::damaged(T::TABLE, row.id(), NO_ENTRY);
+    let c = entry.try_into().map_err(|_| damaged())?;
+    let entry = entries::that_wrote(connection, &Hash::from_bytes(c))?.ok_or_else(damaged)?;
+    let scope = entry.scope()?.ok_or_else(damaged)?;
+    let keys = keys::scope(connection, keyring, scope)?;
+    let link = entry.open_link(keys.value.as_bytes())?;
+    let micros = link.value(slot::TIME).as_i64().ok_or_else(damaged)?;
+    Timestamp::from_micros(micros).map_err(|_| damaged())
 }
 
 /// What is wrong with a row whose entry can't be found.

@@ -18,13 +18,13 @@ use crate::{
     ambient::Ambient,
     keyring::Keyring,
     policy::{
-        action::{AddParty, ChangeStage, OpenCase, ReadCase},
+        action::{ActionKind, AddParty, ChangeStage, MergeCases, OpenCase, ReadCase, TransferCase},
         permit::Permit,
     },
 };
 
 pub use roles::{RoleRow, end_role, insert_role, insert_room_role, roles};
-pub(super) use roles::{roles_of, write_role};
+pub(super) use roles::{roles_of, room_roles_since, write_role};
 
 /// A case.
 #[derive(Debug, Clone, Serialize)]
@@ -37,14 +37,14 @@ pub struct CaseRow {
     pub scope_id: ScopeId,
     /// Scope of its court.
     pub court_scope_id: ScopeId,
-    /// `open` or `closed`.
+    /// `open`, `closed`, `merged` or `transferred`.
     pub stage: String,
     /// What is encrypted.
     pub details: CaseDetails,
 }
 
 /// What is encrypted of a case.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CaseDetails {
     /// The agency's case number.
     pub number: String,
@@ -55,7 +55,31 @@ pub struct CaseDetails {
     /// How it ended, or why it was opened again.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub outcome: String,
+    /// The case that it was put into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<CaseId>,
+    /// The cases that were put into this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<CaseId>,
+    /// The authority that has it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_to: Option<HandedTo>,
 }
+
+/// To whom a case was handed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedTo {
+    /// The authority.
+    pub authority: String,
+    /// Its reference, or that of the request for legal assistance.
+    pub reference: String,
+}
+
+/// Permission to move a case on.
+pub trait MovesCase: ActionKind {}
+impl MovesCase for ChangeStage {}
+impl MovesCase for MergeCases {}
+impl MovesCase for TransferCase {}
 
 impl Bound for CaseRow {
     const TABLE: &'static str = "cases";
@@ -190,9 +214,9 @@ pub fn insert_party(
 ///
 /// # Errors
 /// [`DbError::Damaged`] when the row is not at the revision before.
-pub fn set_stage(
+pub fn set_stage<A: MovesCase>(
     connection: &mut Connection,
-    _permit: &Permit<ChangeStage>,
+    _permit: &Permit<A>,
     (keyring, ambient): (&Keyring, &Ambient),
     row: &CaseRow,
     binding: &Binding,
@@ -229,10 +253,10 @@ fn revised(table: &'static str, row: Id, changed: usize) -> Result<(), DbError> 
 ///
 /// # Errors
 /// [`DbError::Damaged`].
-pub fn staged(
+pub fn staged<A: MovesCase>(
     connection: &mut Connection,
     keyring: &Keyring,
-    permit: &Permit<ChangeStage>,
+    permit: &Permit<A>,
 ) -> Result<Option<CaseRow>, DbError> {
     find(connection, keyring, permit.resource().id.into())
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use custos_core::ids::{AccountId, CaseId, ItemId, PartyId, PersonId, RowId, ScopeId};
+use custos_core::ids::{AccountId, CaseId, ItemId, PartyId, PersonId, RowId, ScopeId, Timestamp};
 
 use super::{
     Connection, DbError,
@@ -13,6 +13,7 @@ use super::{
     disclosures, evidence,
     filings::{self, Exhibit, FilingRow, Order},
     people,
+    requests::{self, RequestRow},
     walls::{self, WallRow},
 };
 use crate::{
@@ -303,6 +304,18 @@ pub fn role_on_case(
         .find(|row| row.case_id == Some(case) && row.role == role.name()))
 }
 
+/// Every active role of a person, on cases and in the room.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn roles(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    person: PersonId,
+) -> Result<Vec<RoleRow>, DbError> {
+    cases::roles_of(connection, keyring, person)
+}
+
 /// Whether there is such a person.
 ///
 /// # Errors
@@ -326,4 +339,47 @@ pub fn orders(
     case: &CaseFacts,
 ) -> Result<Vec<FilingRow<Order>>, DbError> {
     filings::of_case(connection, keyring, case.scope, case.case.id)
+}
+
+/// The roles of a person in the room that were given at `moment` or before.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn settled_roles(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    person: PersonId,
+    moment: Timestamp,
+) -> Result<BTreeSet<RoomRole>, DbError> {
+    cases::room_roles_since(connection, keyring, person)?
+        .iter()
+        .filter(|(_, since)| *since <= moment)
+        .map(|(row, _)| room_role(row))
+        .collect()
+}
+
+/// A request for what needs a second person; `None` when there is none of this id.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn request(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    request: RowId,
+) -> Result<Option<RequestRow>, DbError> {
+    requests::find(connection, keyring, request)
+}
+
+/// The requests asked since a moment, newest first and `most` of them; each is then filtered by
+/// policy.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn requests_since(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    moment: Timestamp,
+    most: u16,
+) -> Result<Vec<RequestRow>, DbError> {
+    requests::since(connection, keyring, moment, most)
 }

@@ -56,3 +56,15 @@ pub fn first_enrolment(
     }
     sessions::write_enrolment(connection, key, row)
 }
+
+/// Writes an administrator's single-use link for whoever holds the room's keys.
+///
+/// # Errors
+/// The row can't be written.
+pub fn operator_enrolment(
+    connection: &mut Connection,
+    key: &SessionKey,
+    row: &EnrolmentRow,
+) -> Result<(), DbError> {
+    sessions::write_enrolment(connection, key, row)
+}

@@ -11,6 +11,7 @@ use super::{
     Connection, DbError,
     bound::{self, Binding, Bound},
     keys,
+    requests::MovesRequest,
     rows::{id, rev, revision},
     schema::{accounts, people},
     value::Place,
@@ -44,6 +45,9 @@ pub struct PersonDetails {
     pub name: String,
     /// Rank, office, chambers.
     pub office: String,
+    /// Who was named to follow them, when they left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<PersonId>,
 }
 
 impl Bound for PersonRow {
@@ -195,6 +199,27 @@ pub fn set_person_status(
     one_changed(changed, "people", row.id.id())
 }
 
+/// Writes that a person has left, and who was named to follow them.
+///
+/// # Errors
+/// [`DbError::Damaged`] when the stored row is not of the revision before.
+pub fn leave(
+    connection: &mut Connection,
+    permit: &Permit<ManagePeople>,
+    (keyring, ambient, room): (&Keyring, &Ambient, ScopeId),
+    (row, binding): (&PersonRow, &Binding),
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    let keys = keys::scope(connection, keyring, room)?;
+    let details =
+        place("people", row.id.id()).seal_json(keys.value.as_bytes(), ambient, &row.details);
+    set_person_status(connection, permit, row, binding, entry)?;
+    diesel::update(people::table.find(row.id.as_bytes().to_vec()))
+        .set(people::details.eq(details))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// Writes an account's new status, with the revision after the one that is stored.
 ///
 /// # Errors
@@ -278,6 +303,24 @@ pub fn name_on_case(
     name(connection, keyring, room, person)
 }
 
+/// Who was named to follow someone who left, with their name.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn successor_on_case(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    _permit: &Permit<ReadCase>,
+    left: PersonId,
+) -> Result<Option<(PersonId, String)>, DbError> {
+    let person = find(connection, keyring, room, left)?;
+    let successor = person.and_then(|person| person.details.successor);
+    successor
+        .map(|successor| Ok((successor, name(connection, keyring, room, successor)?)))
+        .transpose()
+}
+
 /// The name of whoever deposited an item that may be read.
 ///
 /// # Errors
@@ -301,6 +344,20 @@ pub fn actor_name(
     keyring: &Keyring,
     room: ScopeId,
     _permit: &Permit<ReadHistory>,
+    person: PersonId,
+) -> Result<String, DbError> {
+    name(connection, keyring, room, person)
+}
+
+/// The name of someone who asked for or answered a request that may be moved on.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn name_on_request<A: MovesRequest>(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+    _permit: &Permit<A>,
     person: PersonId,
 ) -> Result<String, DbError> {
     name(connection, keyring, room, person)

@@ -289,6 +289,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    requests (id) {
+        id -> Binary,
+        rev -> BigInt,
+        salt -> Binary,
+        entry -> Binary,
+        scope_id -> Binary,
+        case_id -> Nullable<Binary>,
+        asked_for -> Text,
+        asked_hash -> Binary,
+        asker_id -> Binary,
+        approver_id -> Nullable<Binary>,
+        status -> Text,
+        asked_at -> BigInt,
+        expires_at -> BigInt,
+        details -> Binary,
+    }
+}
+
+diesel::table! {
     replies (id) {
         id -> Binary,
         account_id -> Binary,
@@ -323,5 +342,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     views,
     filings,
     walls,
+    requests,
     replies
 );

@@ -25,7 +25,10 @@ use super::{
 };
 use crate::{
     keyring::Keyring,
-    policy::{action::ManagePeople, permit::Permit},
+    policy::{
+        action::{ActionKind, ManagePeople, ManageTokens, RecoverAccount},
+        permit::Permit,
+    },
 };
 
 /// A session.
@@ -182,6 +185,29 @@ pub fn update(
     Ok(())
 }
 
+/// The sessions of an account that began after `since` and were not ended, in the order of
+/// their ids; a row that this room did not write is left out, as it is refused whenever it is used.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn of_account(
+    connection: &mut Connection,
+    key: &SessionKey,
+    permit: &Permit<ManageTokens>,
+    since: Timestamp,
+) -> Result<Vec<SessionRow>, DbError> {
+    let raw: Vec<RawSession> = sessions::table
+        .filter(sessions::account_id.eq(permit.resource().id.as_bytes().to_vec()))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::created_at.gt(since.micros()))
+        .order(sessions::id)
+        .select(RawSession::as_select())
+        .load(connection)?;
+    // The check raises its alarm.
+    let checked = raw.into_iter().map(|raw| session(key, raw));
+    Ok(checked.filter_map(Result::ok).collect())
+}
+
 /// Ends the sessions of an account that began after `since`, all but `kept`; returns how many.
 ///
 /// A row that this room did not write is left as it is: it is refused whenever it is used, and
@@ -222,14 +248,19 @@ pub fn end_all(
 ///
 /// # Errors
 /// The row can't be written.
-pub fn insert_enrolment(
+pub fn insert_enrolment<A: IssuesLinks>(
     connection: &mut Connection,
     key: &SessionKey,
-    _permit: &Permit<ManagePeople>,
+    _permit: &Permit<A>,
     row: &EnrolmentRow,
 ) -> Result<(), DbError> {
     write_enrolment(connection, key, row)
 }
+
+/// Permission to issue a link.
+pub trait IssuesLinks: ActionKind {}
+impl IssuesLinks for ManagePeople {}
+impl IssuesLinks for RecoverAccount {}
 
 /// Writes a link; the callers hold the permit, or found the room.
 pub(super) fn write_enrolment(

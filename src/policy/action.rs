@@ -66,6 +66,10 @@ actions! {
     EndRole = "end_role",
     /// Close a case or open it again. On the case.
     ChangeStage = "change_stage",
+    /// Put a case into another one. On the case that is put there, and on the other.
+    MergeCases = "merge_cases",
+    /// Hand a case over to another authority. On the case, with the approvals in the context.
+    TransferCase = "transfer_case",
     /// Raise or lower a wall between a person and a case. On the case.
     KeepWalls = "keep_walls",
     /// Read a case's metadata and ask for its items, each then filtered by [`ReadItem`]. On the case.
@@ -107,6 +111,13 @@ actions! {
     LiftRestriction = "lift_restriction",
     /// Create people, accounts and enrolment links, give roles in the room. On the room or a person.
     ManagePeople = "manage_people",
+    /// Issue a link for an account that has enrolled. On its person, with the approvals in the
+    /// context.
+    RecoverAccount = "recover_account",
+    /// Ask for what needs a second person, or take that back. On the request.
+    AskApproval = "ask_approval",
+    /// Approve or decline what somebody else asked for. On the request.
+    Approve = "approve",
     /// Make and revoke tokens, and change one's password. On one's own account.
     ManageTokens = "manage_tokens",
     /// Run an audit and see its results. On the room.

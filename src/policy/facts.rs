@@ -5,10 +5,10 @@
 //! What is not true yet of any room (sealed, consent, walls, grants) joins as further states,
 //! attributes and context; the names here stay.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use custos_core::ids::{
-    AccountId, CaseId, Id, ItemId, PartyId, PersonId, ScopeId, SetId, Timestamp,
+    AccountId, CaseId, Id, ItemId, PartyId, PersonId, RowId, ScopeId, SetId, Timestamp,
 };
 
 macro_rules! names {
@@ -85,6 +85,20 @@ names! {
         Open = "open",
         /// Work has ended.
         Closed = "closed",
+        /// It was put into another case.
+        Merged = "merged",
+        /// Another authority has it.
+        Transferred = "transferred",
+    }
+}
+
+names! {
+    /// What needs a second person.
+    Asked {
+        /// To hand a case over to another authority.
+        TransferCase = "transfer_case",
+        /// A link for an account that has enrolled, whose owner can't sign in any more.
+        RecoverAccount = "recover_account",
     }
 }
 
@@ -171,6 +185,21 @@ pub enum Resource {
     Person(PersonId),
     /// An account, as one that has tokens.
     Account(AccountId),
+    /// A request for what needs a second person.
+    Request(Request),
+}
+
+/// A request, as far as a decision may depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// Its id.
+    pub id: RowId,
+    /// What is asked for.
+    pub asked: Asked,
+    /// Who asks for it.
+    pub asker: PersonId,
+    /// The case that it is about.
+    pub case: Option<CaseId>,
 }
 
 /// A case, as far as a decision may depend on it.
@@ -248,6 +277,9 @@ pub struct Appointee {
     pub walled: bool,
 }
 
+/// Who got a role in the room less than this ago approves nothing by it.
+pub const SETTLED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Under which circumstances it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
@@ -261,6 +293,9 @@ pub struct Context {
     pub purpose: Option<Purpose>,
     /// Who approved exactly this; only approvals that are valid and unused.
     pub approvals: BTreeSet<PersonId>,
+    /// Roles in the room that the actor has had for [`SETTLED`]; read where an approval is
+    /// decided, and empty elsewhere.
+    pub settled_roles: BTreeSet<RoomRole>,
     /// Whom a role would be given.
     pub appointee: Option<Appointee>,
 }
@@ -274,6 +309,7 @@ impl Context {
             custody_durable,
             purpose: None,
             approvals: BTreeSet::new(),
+            settled_roles: BTreeSet::new(),
             appointee: None,
         }
     }
@@ -312,6 +348,8 @@ pub enum ResourceKind {
     Person,
     /// An account.
     Account,
+    /// A request.
+    Request,
 }
 
 impl ResourceKind {
@@ -324,6 +362,7 @@ impl ResourceKind {
             Self::Set => "set",
             Self::Person => "person",
             Self::Account => "account",
+            Self::Request => "request",
         }
     }
 }
@@ -347,6 +386,7 @@ impl Resource {
             Self::Set(set) => (ResourceKind::Set, set.id.id()),
             Self::Person(id) => (ResourceKind::Person, id.id()),
             Self::Account(id) => (ResourceKind::Account, id.id()),
+            Self::Request(request) => (ResourceKind::Request, request.id.id()),
         };
         ResourceId { kind, id }
     }
@@ -357,6 +397,7 @@ impl Resource {
             Self::Case(case) => Some(case.id),
             Self::Item(item) => Some(item.case),
             Self::Set(set) => Some(set.case),
+            Self::Request(request) => request.case,
             Self::Room(_) | Self::Person(_) | Self::Account(_) => None,
         }
     }

@@ -40,6 +40,8 @@ types! {
     case = "Case",
     item = "Item",
     served_set = "ServedSet",
+    request = "Request",
+    asked = "Asked",
     room_role = "RoomRole",
     case_role = "CaseRole",
     item_state = "ItemState",
@@ -118,6 +120,7 @@ impl Types {
             Resource::Set(_) => &self.served_set,
             Resource::Person(_) => &self.person,
             Resource::Account(_) => &self.account,
+            Resource::Request(_) => &self.request,
         };
         numbered(kind, resource.id().id)
     }
@@ -144,6 +147,10 @@ impl Types {
                 ("case", reference(&self.case, set.case.id())),
                 ("recipient", reference(&self.party, set.recipient.id())),
             ]),
+            Resource::Request(request) => members([
+                ("asked", literal(&self.asked, request.asked.name())),
+                ("asker", self.person(request.asker.id())),
+            ]),
         };
         let uid = self.resource_uid(resource);
         Ok(Some(Entity::new(uid, attributes, HashSet::new())?))
@@ -164,6 +171,13 @@ impl Types {
                     .approvals
                     .iter()
                     .map(|person| self.person(person.id()))),
+            ),
+            (
+                "settled_roles",
+                set(context
+                    .settled_roles
+                    .iter()
+                    .map(|role| literal(&self.room_role, role.name()))),
             ),
         ]);
         if let Some(purpose) = &context.purpose {

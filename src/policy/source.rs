@@ -33,6 +33,7 @@ embedded! {
     "people.cedar",
     "policy.cedar",
     "register.cedar",
+    "requests.cedar",
 }
 
 /// The schema of the first policy set.

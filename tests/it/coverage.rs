@@ -3,6 +3,7 @@
 
 mod filed;
 mod rows;
+mod twice;
 mod uses;
 
 use std::collections::BTreeSet;
@@ -52,6 +53,7 @@ async fn strangers_get_what_the_table_says() {
         }
         for parameter in [
             "case", "item", "view", "upload", "account", "person", "token", "link", "exhibit",
+            "request", "session",
         ] {
             at = at.replace(&format!("<{parameter}>"), &id);
         }

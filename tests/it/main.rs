@@ -14,6 +14,7 @@ mod origins;
 mod pages;
 mod ranges;
 mod register;
+mod requests;
 mod sessions;
 mod strict;
 mod support;

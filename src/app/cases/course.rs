@@ -49,6 +49,7 @@ pub async fn set_stage(
         who: *who,
         case,
         stage: Stage::of(&new.stage)
+            .filter(|stage| [Stage::Open, Stage::Closed].contains(stage))
             .ok_or_else(|| Error::invalid("`stage` is neither `open` nor `closed`"))?,
         outcome: text::line("outcome", &new.outcome)?,
     };
@@ -94,12 +95,19 @@ impl Command for SetStage {
             let stage = self.stage.name();
             return Err(Error::Conflict(format!("the case is {stage} already")).into());
         }
+        if self.stage == Stage::Closed && facts.case.stage != Stage::Open {
+            let stage = facts.case.stage.name();
+            return Err(Error::Conflict(format!("the case is {stage}; it is not open")).into());
+        }
         let core = tx.core;
         let mut row =
             cases::staged(tx.connection, &core.keyring, &permit)?.ok_or(Error::NotFound)?;
         row.rev += 1;
         row.stage = self.stage.name().into();
         row.details.outcome = self.outcome;
+        // The log keeps where it was.
+        row.details.merged_into = None;
+        row.details.handed_to = None;
         let binding = bound::bind(&row, &core.ambient);
         let draft = of_case("case_stage", self.case, facts.scope)
             .permitted(tx.acting(&asking, Some(self.case)), &permit)

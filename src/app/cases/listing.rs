@@ -23,10 +23,11 @@ use crate::{
     },
     db::{
         Connection,
-        cases::{self, CaseRow},
+        cases::{self, CaseDetails, CaseRow, HandedTo, RoleRow},
         decide, dialect, people,
     },
     policy::{
+        Permit,
         action::{AddParty, ChangeStage, Deposit, ListCases, ReadCase, Serve},
         facts::{CaseRole, Context, Resource},
     },
@@ -41,7 +42,7 @@ pub struct CaseSummary {
     pub number: String,
     /// A short title.
     pub title: String,
-    /// `open` or `closed`.
+    /// `open`, `closed`, `merged` or `transferred`.
     pub stage: String,
     /// The person's roles on it.
     pub roles: Vec<String>,
@@ -69,6 +70,41 @@ pub struct MemberSummary {
     pub role: String,
     /// On whose side.
     pub party: Option<PartyId>,
+}
+
+/// Someone who has left the service, whose role on the case nobody has taken over.
+#[derive(Debug, Clone, Serialize)]
+pub struct SuccessionSummary {
+    /// The name of whoever left.
+    pub left: String,
+    /// The role that they had.
+    pub role: String,
+    /// On whose side.
+    pub party: Option<PartyId>,
+    /// Who was named to follow them.
+    pub successor: PersonId,
+    /// The successor's name.
+    pub successor_name: String,
+}
+
+/// Another case that the reader may read.
+#[derive(Debug, Clone, Serialize)]
+pub struct CaseLink {
+    /// Its id.
+    pub id: CaseId,
+    /// The agency's case number.
+    pub number: String,
+}
+
+/// Where a case went, and which cases came into it, as far as the reader may know of them.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CaseLinks {
+    /// The case that it was put into.
+    pub merged_into: Option<CaseLink>,
+    /// The cases that were put into it.
+    pub merged: Vec<CaseLink>,
+    /// The authority that has it now.
+    pub handed_to: Option<HandedTo>,
 }
 
 /// What the reader may do on a case, so that pages offer nothing that would be refused.
@@ -100,6 +136,10 @@ pub struct CasePage {
     pub parties: Vec<PartySummary>,
     /// Who works on it.
     pub people: Vec<MemberSummary>,
+    /// Whose work somebody else was named to take over; for those who give roles.
+    pub successions: Vec<SuccessionSummary>,
+    /// Where it went, and what came into it.
+    pub links: CaseLinks,
     /// A page of its items.
     pub list: ItemList,
     /// What the reader may do.
@@ -207,8 +247,15 @@ fn page(reading: &mut Reading<'_>, room: ScopeId, list: ItemList) -> Result<Case
             name: party.details.name,
         })
         .collect();
+    let roles = cases::roles(connection, &core.keyring, permit)?;
+    let successions = if may_add_person(asking) {
+        successions(connection, core, (room, permit), &roles)?
+    } else {
+        Vec::new()
+    };
+    let links = links(connection, core, asking, &row.details)?;
     let mut members = Vec::new();
-    for role in cases::roles(connection, &core.keyring, permit)? {
+    for role in roles {
         if role.status != "active" {
             continue;
         }
@@ -227,6 +274,8 @@ fn page(reading: &mut Reading<'_>, room: ScopeId, list: ItemList) -> Result<Case
         outcome: row.details.outcome,
         parties,
         people: members,
+        successions,
+        links,
         list,
         may: MayOnCase {
             deposit: decided::<Deposit>(core, asking, &resource).is_ok(),
@@ -235,6 +284,68 @@ fn page(reading: &mut Reading<'_>, room: ScopeId, list: ItemList) -> Result<Case
             serve: decided::<Serve>(core, asking, &resource).is_ok(),
             change_stage: decided::<ChangeStage>(core, asking, &resource).is_ok(),
         },
+    })
+}
+
+/// The roles of those who left that nobody has taken over as it was meant.
+fn successions(
+    connection: &mut Connection,
+    core: &Core,
+    (room, permit): (ScopeId, &Permit<ReadCase>),
+    roles: &[RoleRow],
+) -> Result<Vec<SuccessionSummary>, Error> {
+    let mut open = Vec::new();
+    for role in roles.iter().filter(|role| role.status == "left") {
+        let left = role.person_id;
+        let named = people::successor_on_case(connection, &core.keyring, room, permit, left)?;
+        let Some((successor, successor_name)) = named else {
+            continue;
+        };
+        let taken = roles.iter().any(|other| {
+            (other.person_id, &other.role, other.party_id) == (successor, &role.role, role.party_id)
+        });
+        if !taken {
+            open.push(SuccessionSummary {
+                left: people::name_on_case(connection, &core.keyring, room, permit, left)?,
+                role: role.role.clone(),
+                party: role.party_id,
+                successor,
+                successor_name,
+            });
+        }
+    }
+    Ok(open)
+}
+
+/// The cases that a case names, as far as the reader may read them.
+fn links(
+    connection: &mut Connection,
+    core: &Core,
+    asking: &Asking,
+    details: &CaseDetails,
+) -> Result<CaseLinks, Error> {
+    let mut link = |case: CaseId| -> Result<Option<CaseLink>, Error> {
+        let Some(facts) = decide::case(connection, &core.keyring, case)? else {
+            return Ok(None);
+        };
+        let Ok(permit) = decided::<ReadCase>(core, asking, &Resource::Case(facts.case)) else {
+            return Ok(None);
+        };
+        let row = cases::get(connection, &core.keyring, &permit)?;
+        Ok(row.map(|row| CaseLink {
+            id: row.id,
+            number: row.details.number,
+        }))
+    };
+    let merged_into = details.merged_into.map(&mut link).transpose()?.flatten();
+    let mut merged = Vec::new();
+    for case in &details.merged {
+        merged.extend(link(*case)?);
+    }
+    Ok(CaseLinks {
+        merged_into,
+        merged,
+        handed_to: details.handed_to.clone(),
     })
 }
 

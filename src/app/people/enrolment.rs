@@ -7,7 +7,7 @@ use custos_core::{
     hash::Hash,
     ids::{AccountId, RowId},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::managing;
 use crate::{
@@ -22,11 +22,12 @@ use crate::{
         writer::{Command, Done, Stop},
     },
     db::{
-        decide, founding,
+        DbError, decide, founding,
         people::AccountRow,
-        sessions::{self, EnrolmentRow},
+        sessions::{self, EnrolmentRow, IssuesLinks},
     },
     policy::{
+        Permit,
         action::ManagePeople,
         facts::{Resource, RoomRole},
     },
@@ -40,8 +41,8 @@ pub const MAX_ENROLMENT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Issues a single-use link for an account; earlier ones of the same purpose are withdrawn.
 ///
 /// # Errors
-/// Refused, an unknown or suspended account, or a lifetime of nothing or above
-/// [`MAX_ENROLMENT`].
+/// Refused, an unknown or suspended account, one with which somebody has enrolled, or a lifetime
+/// of nothing or above [`MAX_ENROLMENT`].
 pub async fn issue_enrolment(
     room: &Room,
     who: &SignedIn,
@@ -49,9 +50,33 @@ pub async fn issue_enrolment(
     purpose: Purpose,
     lifetime: Duration,
 ) -> Result<Done<Secret>, Error> {
+    issue(room, who, account, purpose, lifetime, false).await
+}
+
+/// A link for any account, for tests of what it does.
+#[cfg(test)]
+pub(in crate::app) async fn past_the_check(
+    room: &Room,
+    who: &SignedIn,
+    account: AccountId,
+    purpose: Purpose,
+) -> Secret {
+    let done = issue(room, who, account, purpose, ENROLMENT, true).await;
+    done.expect("a link").output
+}
+
+async fn issue(
+    room: &Room,
+    who: &SignedIn,
+    account: AccountId,
+    purpose: Purpose,
+    lifetime: Duration,
+    past_the_check: bool,
+) -> Result<Done<Secret>, Error> {
     check(lifetime)?;
     let secret = Secret::new(&room.core.ambient);
     let command = Issue {
+        past_the_check,
         who: *who,
         account,
         link: Link {
@@ -80,9 +105,33 @@ pub async fn first_enrolment(
     login: &str,
     lifetime: Duration,
 ) -> Result<Done<Secret>, Error> {
+    by_the_room(room, login, lifetime, false).await
+}
+
+/// Issues the link with which an administrator sets a password in place of one that is lost,
+/// where no other administrator could ask for it; entered as done by the operator. It is for
+/// whoever holds the room's keys, who could read everything anyway.
+///
+/// # Errors
+/// [`Error::NotFound`] for a login name that is not an active administrator's.
+pub async fn operator_enrolment(
+    room: &Room,
+    login: &str,
+    lifetime: Duration,
+) -> Result<Done<Secret>, Error> {
+    by_the_room(room, login, lifetime, true).await
+}
+
+async fn by_the_room(
+    room: &Room,
+    login: &str,
+    lifetime: Duration,
+    recovers: bool,
+) -> Result<Done<Secret>, Error> {
     check(lifetime)?;
     let secret = Secret::new(&room.core.ambient);
     let command = First {
+        recovers,
         login_index: login_index(&room.core, login),
         link: Link {
             purpose: Purpose::Enrol,
@@ -104,14 +153,25 @@ fn check(lifetime: Duration) -> Result<(), Error> {
     Ok(())
 }
 
-struct Link {
+/// A link that is to be issued.
+pub(in crate::app) struct Link {
     purpose: Purpose,
     lifetime: Duration,
     secret_hash: Hash,
 }
 
 impl Link {
-    fn row(self, tx: &Tx<'_>, account: &AccountRow) -> EnrolmentRow {
+    /// One with which somebody sets a password in place of the one that they can't use.
+    pub(in crate::app) const fn of_recovery(secret_hash: Hash) -> Self {
+        Self {
+            purpose: Purpose::Enrol,
+            lifetime: ENROLMENT,
+            secret_hash,
+        }
+    }
+
+    /// Its row, for an account.
+    pub(in crate::app) fn row(self, tx: &Tx<'_>, account: &AccountRow) -> EnrolmentRow {
         EnrolmentRow {
             id: tx.id::<RowId>(),
             account_id: account.id,
@@ -123,7 +183,8 @@ impl Link {
     }
 }
 
-fn draft(tx: &Tx<'_>, row: &EnrolmentRow) -> Draft {
+/// The entry of a link that is issued.
+pub(in crate::app) fn draft(tx: &Tx<'_>, row: &EnrolmentRow) -> Draft {
     Draft::of_room("enrolment_issue", tx.room()).detail(
         slot::DETAIL,
         json!({
@@ -135,7 +196,23 @@ fn draft(tx: &Tx<'_>, row: &EnrolmentRow) -> Draft {
     )
 }
 
+/// Whether one person alone may issue a link: whoever has it can act in the owner's name, so
+/// only while there is nothing yet that the owner did.
+fn check_alone(tx: &mut Tx<'_>, account: &AccountRow) -> Result<(), Error> {
+    let room = tx.room();
+    if sessions::password(tx.connection, &tx.core.keyring, room, account.id)?.is_some() {
+        return Err(Error::Conflict(
+            "somebody has enrolled with this account; a link for it needs a second person: ask \
+             for its recovery"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
 struct Issue {
+    /// Tests of what a link does need one, and no second person.
+    past_the_check: bool,
     who: SignedIn,
     account: AccountId,
     link: Link,
@@ -152,18 +229,32 @@ impl Command for Issue {
         if account.status != "active" || person.status != "active" {
             return Err(Error::Conflict("this account is suspended".into()).into());
         }
+        if !self.past_the_check {
+            check_alone(tx, &account)?;
+        }
         let row = self.link.row(tx, &account);
         let draft = draft(tx, &row).permitted(tx.acting(&asking, None), &permit);
         tx.enter(draft)?;
-        let (now, key) = (tx.now(), &tx.core.keys.session);
-        let purpose = Some(row.purpose.as_str());
-        sessions::withdraw_enrolments(tx.connection, key, account.id, purpose, now)?;
-        sessions::insert_enrolment(tx.connection, key, &permit, &row)?;
+        replace(tx, &permit, &row)?;
         Ok(self.secret)
     }
 }
 
+/// Writes a link, and withdraws earlier ones of its account and purpose.
+pub(in crate::app) fn replace<A: IssuesLinks>(
+    tx: &mut Tx<'_>,
+    permit: &Permit<A>,
+    row: &EnrolmentRow,
+) -> Result<(), DbError> {
+    let (now, key) = (tx.now(), &tx.core.keys.session);
+    let purpose = Some(row.purpose.as_str());
+    sessions::withdraw_enrolments(tx.connection, key, row.account_id, purpose, now)?;
+    sessions::insert_enrolment(tx.connection, key, permit, row)
+}
+
 struct First {
+    /// Whether somebody may have enrolled before.
+    recovers: bool,
     login_index: [u8; 32],
     link: Link,
 }
@@ -177,22 +268,30 @@ impl Command for First {
             sessions::account_of_login(tx.connection, &core.keyring, room, &self.login_index)?;
         let (account, person) = found.ok_or(Error::NotFound)?;
         let roles = decide::room_roles(tx.connection, &core.keyring, person.id)?;
-        if !roles.contains(&RoomRole::Administrator) {
+        let active = account.status == "active" && person.status == "active";
+        if !active || !roles.contains(&RoomRole::Administrator) {
             return Err(Error::NotFound.into());
         }
-        if sessions::anyone_enrolled(tx.connection)? {
+        if !self.recovers && sessions::anyone_enrolled(tx.connection)? {
             return Err(Error::Conflict(
                 "someone has enrolled in this room; an administrator issues further links".into(),
             )
             .into());
         }
         let row = self.link.row(tx, &account);
-        let draft = draft(tx, &row);
+        let mut draft = draft(tx, &row);
+        if let (true, Value::Object(detail)) = (self.recovers, &mut draft.detail[0]) {
+            detail.insert("operator".into(), json!(true));
+        }
         tx.enter(draft)?;
         let (now, key) = (tx.now(), &core.keys.session);
         let purpose = Some(row.purpose.as_str());
         sessions::withdraw_enrolments(tx.connection, key, account.id, purpose, now)?;
-        founding::first_enrolment(tx.connection, key, &row)?;
+        if self.recovers {
+            founding::operator_enrolment(tx.connection, key, &row)?;
+        } else {
+            founding::first_enrolment(tx.connection, key, &row)?;
+        }
         Ok(())
     }
 }

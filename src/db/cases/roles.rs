@@ -1,6 +1,6 @@
 //! Roles of people, on a case or in the room.
 
-use custos_core::ids::{CaseId, Id, PartyId, PersonId, RowId};
+use custos_core::ids::{CaseId, Id, PartyId, PersonId, RowId, Timestamp};
 use diesel::prelude::*;
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::{
     },
     keyring::Keyring,
     policy::{
-        action::{AddPerson, EndRole, ManagePeople, ReadCase},
+        action::{ActionKind, AddPerson, EndRole, ManagePeople, ReadCase},
         permit::Permit,
     },
 };
@@ -36,7 +36,7 @@ pub struct RoleRow {
     pub party_id: Option<PartyId>,
     /// Its name in the policy set.
     pub role: String,
-    /// `active` or `ended`.
+    /// `active`, `ended`, or `left` with the person.
     pub status: String,
 }
 
@@ -117,13 +117,18 @@ pub(in crate::db) fn write_role(
     Ok(())
 }
 
-/// Ends a role on a case: its next revision.
+/// Permission to end a role.
+pub trait EndsRoles: ActionKind {}
+impl EndsRoles for EndRole {}
+impl EndsRoles for ManagePeople {}
+
+/// Ends a role: its next revision.
 ///
 /// # Errors
 /// [`DbError::Damaged`] when the row is not at the revision before.
-pub fn end_role(
+pub fn end_role<A: EndsRoles>(
     connection: &mut Connection,
-    _permit: &Permit<EndRole>,
+    _permit: &Permit<A>,
     row: &RoleRow,
     binding: &Binding,
     entry: &[u8; 32],
@@ -173,6 +178,30 @@ pub(in crate::db) fn roles_of(
         .load(connection)?;
     raw.into_iter()
         .map(|raw| role(connection, keyring, raw))
+        .collect()
+}
+
+/// Every active role of a person in the room with the time of the entry that gave it, checked;
+/// for decisions.
+pub(in crate::db) fn room_roles_since(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    person: PersonId,
+) -> Result<Vec<(RoleRow, Timestamp)>, DbError> {
+    let raw: Vec<RawRole> = roles::table
+        .filter(roles::person_id.eq(person.as_bytes().to_vec()))
+        .filter(roles::case_id.is_null())
+        .filter(roles::status.eq("active"))
+        .order(roles::id)
+        .select(RawRole::as_select())
+        .load(connection)?;
+    raw.into_iter()
+        .map(|raw| {
+            let entry = raw.entry.clone();
+            let row = role(connection, keyring, raw)?;
+            let since = bound::written_at(connection, keyring, &row, &entry)?;
+            Ok((row, since))
+        })
         .collect()
 }
 

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod exhibits;
 pub mod orders;
 pub mod people;
+pub mod requests;
 pub mod sessions;
 pub mod transfers;
 pub mod walls;

@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod filings;
 pub mod people;
 pub mod register;
+pub mod requests;
 pub mod sessions;
 
 use askama::Template;
@@ -74,6 +75,8 @@ pub struct Shell {
     pub manages_people: bool,
     /// Whether opening a case is offered.
     pub opens_cases: bool,
+    /// Whether requests for a second person are offered.
+    pub answers_requests: bool,
 }
 
 impl Shell {
@@ -90,6 +93,7 @@ impl Shell {
             ends_soon: seat.0.ends_soon,
             manages_people: standing.manages_people,
             opens_cases: standing.opens_cases,
+            answers_requests: standing.manages_people || standing.opens_cases,
         })
     }
 }

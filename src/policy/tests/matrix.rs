@@ -38,6 +38,10 @@ pub fn circumstances(who: &Who) -> Vec<Who> {
             durable: false,
             ..base()
         },
+        Who {
+            settled: false,
+            ..base()
+        },
     ];
     for wall in [CASE, OTHER_CASE] {
         all.push(Who {
@@ -126,6 +130,10 @@ fn each_circumstance_counts_where_it_should() {
         Action::ManagePeople,
         Action::ManageTokens,
         Action::ChangePolicy,
+        Action::TransferCase,
+        Action::RecoverAccount,
+        Action::AskApproval,
+        Action::Approve,
     ];
     for role in ["judge", "custodian", "administrator"] {
         for who in circumstances(&Who::with(&[role])) {

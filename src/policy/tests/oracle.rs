@@ -77,9 +77,17 @@ fn may(role: &str, action: Action, who: &Who, on: On) -> bool {
     let is = |roles: &[&str]| roles.contains(&role);
     match (action, on) {
         (OpenCase, On::Room) => is(&["custodian"]),
-        (AddPerson | AddParty | EndRole | ChangeStage | KeepWalls, On::Case { .. }) => {
-            is(&["custodian"])
-        }
+        (
+            AddPerson | AddParty | EndRole | ChangeStage | MergeCases | KeepWalls,
+            On::Case { .. },
+        ) => is(&["custodian"]),
+        (TransferCase, On::Case { .. }) => is(&["custodian"]) && !who.approvers.is_empty(),
+        (RecoverAccount, On::Person { .. }) => is(&["administrator"]) && !who.approvers.is_empty(),
+        (AskApproval, On::Request { mine: false, .. }) => false,
+        (AskApproval, On::Request { transfer: true, .. }) => is(&["custodian"]),
+        (AskApproval, On::Request { .. }) => is(&["administrator"]),
+        (Approve, On::Request { transfer: true, .. }) => is(&["custodian"]) && who.settled,
+        (Approve, On::Request { .. }) => is(&["custodian", "administrator"]) && who.settled,
         (ReadCase, On::Case { .. }) => is(&CASE_ROLES) || is(&["custodian"]),
         (Deposit, On::Case { .. }) => is(&["investigator", "custodian"]),
         (Derive, On::Case { .. }) => is(&["investigator", "prosecutor"]),
@@ -150,7 +158,10 @@ fn forbidden(action: Action, who: &Who, on: On) -> bool {
         } => (restricted, quarantined),
         _ => (false, false),
     };
-    let of_case = matches!(on, On::Case { .. } | On::Item { .. } | On::Set { .. });
+    let of_case = matches!(
+        on,
+        On::Case { .. } | On::Item { .. } | On::Set { .. } | On::Request { transfer: true, .. }
+    );
     let f1 = (of_case && who.wall == Some(CASE))
         || (action == AddPerson && who.candidate == Candidate::BehindAWall);
     let closed = matches!(on, On::Case { closed: true }) && matches!(action, Deposit | Derive);
@@ -161,11 +172,16 @@ fn forbidden(action: Action, who: &Who, on: On) -> bool {
         );
     let f7 = content && restricted && who.factor.is_none_or(|age| age > FRESH);
     let f9 = !who.person_active || !who.account_active;
-    let f10 = who.approvers.contains(&ME);
+    let f10 = who.approvers.contains(&ME)
+        || (action == Approve && matches!(on, On::Request { mine: true, .. }));
     let purpose_chars = |text: &String| text.trim().chars().count();
     let f11 = content && who.purpose.as_ref().map_or(0, purpose_chars) < 15;
     let f12 = !who.durable;
-    let f15 = who.means == Means::Token && matches!(action, ManageTokens | ManagePeople);
+    let f15 = who.means == Means::Token
+        && matches!(
+            action,
+            ManageTokens | ManagePeople | RecoverAccount | Approve
+        );
     let f16 = quarantined && !matches!(action, ReadItem | ReadHistory | TakeReceipt);
     f1 || closed || f6 || f7 || f9 || f10 || f11 || f12 || f15 || f16
 }

@@ -54,6 +54,8 @@ struct With {
     #[serde(default)]
     approved_by_nobody: bool,
     #[serde(default)]
+    role_of_today: bool,
+    #[serde(default)]
     no_second_factor: bool,
     second_factor_seconds: Option<u64>,
     purpose_text: Option<String>,
@@ -79,6 +81,7 @@ impl Row {
         if with.approved_by_oneself {
             who.approvers = vec![super::world::ME];
         }
+        who.settled = !with.role_of_today;
         if with.no_second_factor {
             who.factor = None;
         }

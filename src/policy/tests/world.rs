@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use custos_core::ids::{AccountId, CaseId, ItemId, PartyId, PersonId, ScopeId, SetId, Timestamp};
+use custos_core::ids::{
+    AccountId, CaseId, ItemId, PartyId, PersonId, RowId, ScopeId, SetId, Timestamp,
+};
 use serde::Deserialize;
 
 use crate::policy::{
     action::{self, Action, ActionKind},
     engine::Engine,
     facts::{
-        Actor, Appointee, Assignment, Case, CaseRole, Context, Facts, Item, ItemState, Means,
-        Purpose, PurposeCode, Resource, RoomRole, ServedSet, Stage,
+        Actor, Appointee, Asked, Assignment, Case, CaseRole, Context, Facts, Item, ItemState,
+        Means, Purpose, PurposeCode, Request, Resource, RoomRole, ServedSet, Stage,
     },
 };
 
@@ -29,6 +31,7 @@ pub const OWN_PARTY: PartyId = PartyId::from_bytes(bytes(20));
 pub const OTHER_PARTY: PartyId = PartyId::from_bytes(bytes(21));
 pub const ITEM: ItemId = ItemId::from_bytes(bytes(30));
 pub const SET: SetId = SetId::from_bytes(bytes(40));
+pub const REQUEST: RowId = RowId::from_bytes(bytes(50));
 
 /// To whom something was served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -123,6 +126,11 @@ pub enum On {
     Account {
         own: bool,
     },
+    /// To hand the case over, or else to recover an account.
+    Request {
+        transfer: bool,
+        mine: bool,
+    },
 }
 
 impl On {
@@ -134,6 +142,12 @@ impl On {
             all.push(Self::Set { own: flag });
             all.push(Self::Person { me: flag });
             all.push(Self::Account { own: flag });
+            for mine in [false, true] {
+                all.push(Self::Request {
+                    transfer: flag,
+                    mine,
+                });
+            }
         }
         for bits in 0..8 {
             all.extend(Served::ALL.map(|served| Self::Item {
@@ -184,6 +198,16 @@ impl On {
             Self::Account { own } => {
                 Resource::Account(if own { MY_ACCOUNT } else { OTHER_ACCOUNT })
             }
+            Self::Request { transfer, mine } => Resource::Request(Request {
+                id: REQUEST,
+                asked: if transfer {
+                    Asked::TransferCase
+                } else {
+                    Asked::RecoverAccount
+                },
+                asker: if mine { ME } else { SOMEBODY },
+                case: transfer.then_some(CASE),
+            }),
         }
     }
 }
@@ -205,6 +229,8 @@ pub struct Who {
     pub durable: bool,
     pub means: Means,
     pub approvers: Vec<PersonId>,
+    /// Whether they have had their roles in the room for a day.
+    pub settled: bool,
     pub candidate: Candidate,
 }
 
@@ -227,6 +253,7 @@ impl Who {
             durable: true,
             means: Means::Passkey,
             approvers: vec![SOMEBODY],
+            settled: true,
             candidate: Candidate::Investigator,
         }
     }
@@ -267,6 +294,11 @@ impl Who {
                 .as_deref()
                 .map(|text| Purpose::new(PurposeCode::Investigation, text)),
             approvals: self.approvers.iter().copied().collect::<BTreeSet<_>>(),
+            settled_roles: if self.settled {
+                self.actor().room_roles
+            } else {
+                BTreeSet::new()
+            },
             appointee: self.candidate.facts(),
         }
     }
@@ -303,6 +335,11 @@ pub fn decide_facts(
         Action::ListCases => typed::<action::ListCases>(engine, facts),
         Action::EndRole => typed::<action::EndRole>(engine, facts),
         Action::ChangeStage => typed::<action::ChangeStage>(engine, facts),
+        Action::MergeCases => typed::<action::MergeCases>(engine, facts),
+        Action::TransferCase => typed::<action::TransferCase>(engine, facts),
+        Action::RecoverAccount => typed::<action::RecoverAccount>(engine, facts),
+        Action::AskApproval => typed::<action::AskApproval>(engine, facts),
+        Action::Approve => typed::<action::Approve>(engine, facts),
         Action::KeepWalls => typed::<action::KeepWalls>(engine, facts),
         Action::Derive => typed::<action::Derive>(engine, facts),
         Action::Correct => typed::<action::Correct>(engine, facts),

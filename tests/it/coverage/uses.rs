@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{filed, rows::ROWS};
+use super::{filed, rows::ROWS, twice};
 use crate::support::{TestApp, User, WHY};
 
 /// Sends what the rows ask for, and looks at what each leaves.
 pub struct Drive {
-    app: TestApp,
+    pub app: TestApp,
     seen: BTreeSet<String>,
 }
 
@@ -66,6 +66,15 @@ impl Drive {
         serde_json::from_slice(&body).unwrap_or(Value::Null)
     }
 
+    /// The account that signs in by this name.
+    pub async fn account(&mut self, admin: &User, login: &str) -> String {
+        let people = self.api(admin, "GET /api/v1/people", "/people", None).await;
+        let people = people["items"].as_array().expect("people").iter();
+        let mut accounts = people.map(|person| &person["accounts"][0]);
+        let found = accounts.find(|account| account["login"] == login);
+        id(found.expect("an account"), "id")
+    }
+
     async fn left(&mut self, route: &'static str, start: u64) {
         let row = ROWS
             .iter()
@@ -106,6 +115,8 @@ async fn every_use_leaves_what_the_table_says() {
     let people = [&custodian, &officer, &prosecutor, &judge];
     by_pages(&mut drive, people).await;
     by_api(&mut drive, people).await;
+    twice::by_two(&mut drive, &custodian.person).await;
+    drive.app.admin = drive.app.sign_in("ana", "").await;
     accounts(&mut drive).await;
     public(&mut drive).await;
     let rows: BTreeSet<String> = ROWS

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod certificate;
+pub mod clock;
 pub mod entries;
 pub mod raw;
 pub mod user;
@@ -16,7 +17,6 @@ use std::{
 };
 
 use custos::{
-    ambient::Ambient,
     app::{
         Room,
         found::{FirstAdministrator, found},
@@ -36,6 +36,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+pub use clock::Clock;
 pub use user::User;
 
 /// Fifteen characters and more, as policy asks for.
@@ -60,6 +61,8 @@ pub struct TestApp {
     pub served: JoinHandle<Result<(), FrontError>>,
     /// Certificate and key, where the room speaks TLS.
     pub tls: Option<Arc<Tls>>,
+    /// The room's own, which can be put on.
+    pub clock: Clock,
 }
 
 impl TestApp {
@@ -86,7 +89,8 @@ impl TestApp {
             name: "Ana Ilić".into(),
             login: "ana".into(),
         };
-        let ambient = Ambient::system();
+        let clock = Clock::default();
+        let ambient = clock.ambient();
         found(
             (&places.keys, &places.database),
             "localhost/log",
@@ -123,6 +127,7 @@ impl TestApp {
             stopper,
             served,
             tls,
+            clock,
         };
         app.answers().await;
         app.admin = app.enrol(&secret).await;
@@ -228,16 +233,29 @@ impl TestApp {
         User::of(self, answer).await
     }
 
+    /// Signs in somebody who has enrolled, and whose person is known.
+    pub async fn sign_in(&self, login: &str, person: &str) -> User {
+        let fields = [("login", login), ("password", "several plain words")];
+        let answer = self.post(&User::nobody(), "/sign-in", &fields).await;
+        User {
+            person: person.into(),
+            ..User::of(self, answer).await
+        }
+    }
+
     /// Creates a person with these roles in the room, who then enrols.
     pub async fn person(&self, login: &str, room_roles: &[&str]) -> User {
+        self.person_by(&self.admin, login, room_roles).await
+    }
+
+    /// The same by another administrator, or another session of theirs.
+    pub async fn person_by(&self, admin: &User, login: &str, room_roles: &[&str]) -> User {
         let new =
             json!({"name": format!("Person {login}"), "login": login, "room_roles": room_roles});
-        let made = self
-            .ask(&self.admin, Method::POST, "/people", Some(new))
-            .await;
+        let made = self.ask(admin, Method::POST, "/people", Some(new)).await;
         let account = made["account"].as_str().expect("an account");
         let path = format!("/accounts/{account}/enrolments");
-        let link = self.ask(&self.admin, Method::POST, &path, None).await;
+        let link = self.ask(admin, Method::POST, &path, None).await;
         let mut user = self.enrol(link["secret"].as_str().expect("a secret")).await;
         user.person = made["person"].as_str().expect("a person").into();
         user

@@ -23,6 +23,7 @@ use crate::{
         disclosures, evidence,
         once::Once,
         people::{RoomRole, issue_token, tokens::MAX_TOKEN},
+        requests::{self, Proposal},
         sessions::redeem::Purpose,
         tests::world::World,
         uploads::{self, FileName, NewItem},
@@ -266,6 +267,14 @@ async fn build() -> Made {
     walls::set(&room, &keyed, between, Wall::Up, "the other side")
         .await
         .expect("raised");
+    let proposal = Proposal::TransferCase {
+        case,
+        authority: "Name of an authority".into(),
+        reference: "its number".into(),
+    };
+    requests::ask(&room, &custodian, proposal, "it is theirs")
+        .await
+        .expect("asked");
     issue_token(
         &room,
         &dan,

@@ -251,13 +251,14 @@ fn every_bound_row_is_watched() {
         "servings",
         "filings",
         "walls",
+        "requests",
         "policies",
     ] {
         let key = ("id", "LIMIT 1");
         all.extend(flips(&mut copy.connection, table, key, Extent::Most));
     }
     let counts = located(&all, |_| false);
-    assert_eq!(counts.len(), 12, "{counts:?}");
+    assert_eq!(counts.len(), 13, "{counts:?}");
     assert!(counts.values().all(|count| *count > 80), "{counts:?}");
 }
 

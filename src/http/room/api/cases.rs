@@ -10,8 +10,8 @@ use crate::{
     app::{
         Room,
         cases::{
-            self, CasePage, CaseSummary, Facets, ItemList, ItemSummary, MayOnCase, MemberSummary,
-            NewCase, NewStage, PartySummary,
+            self, CaseLinks, CasePage, CaseSummary, Facets, ItemList, ItemSummary, MayOnCase,
+            MemberSummary, NewCase, NewStage, PartySummary, SuccessionSummary,
         },
     },
     http::{
@@ -51,6 +51,14 @@ pub struct NewMember {
     party: Option<PartyId>,
 }
 
+/// Another case that this one is put into.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Merging {
+    into: CaseId,
+    reason: String,
+}
+
 /// A case as programs read it, with the first page of its items.
 #[derive(Serialize)]
 pub struct OneCase {
@@ -60,6 +68,10 @@ pub struct OneCase {
     outcome: String,
     parties: Vec<PartySummary>,
     people: Vec<MemberSummary>,
+    /// Whose work somebody else was named to take over; for those who give roles.
+    successions: Vec<SuccessionSummary>,
+    /// Where it went, and which cases came into it, as far as the reader may know of them.
+    links: CaseLinks,
     items: Vec<ItemSummary>,
     /// How many there are on all pages.
     items_total: u64,
@@ -116,6 +128,8 @@ fn one_case(page: CasePage) -> OneCase {
         outcome: page.outcome,
         parties: page.parties,
         people: page.people,
+        successions: page.successions,
+        links: page.links,
         items: page.list.items,
         items_total: page.list.total,
         items_next: page.list.next,
@@ -185,5 +199,17 @@ pub async fn set_stage(
     new: Metadata<NewStage>,
 ) -> Result<Json<Value>, Failure> {
     let done = cases::set_stage(room, &caller.0, case.0, &new.0).await?;
+    Ok(Json(json!({"entries": entries(&done.entered)})))
+}
+
+#[post("/cases/<case>/merge", data = "<new>")]
+pub async fn merge(
+    caller: Manager,
+    room: &State<Room>,
+    case: Named<CaseId>,
+    new: Metadata<Merging>,
+) -> Result<Json<Value>, Failure> {
+    let who = caller.0.of(new.1);
+    let done = cases::merge(room, &who, (case.0, new.0.into), &new.0.reason).await?;
     Ok(Json(json!({"entries": entries(&done.entered)})))
 }

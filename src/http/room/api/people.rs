@@ -63,6 +63,14 @@ pub struct NewToken {
     days: u64,
 }
 
+/// Who follows somebody who leaves.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Departure {
+    #[serde(default)]
+    successor: Option<PersonId>,
+}
+
 #[get("/people")]
 pub async fn list(
     caller: Manager,
@@ -111,6 +119,19 @@ pub async fn enrol(
     let secret = done.output.text();
     let body = json!({"secret": *secret, "entries": entries(&done.entered)});
     Ok(Created::at("people", body))
+}
+
+/// Someone leaves the service. The entries of the cases concerned are not told.
+#[post("/people/<person>/departure", data = "<new>")]
+pub async fn leave(
+    caller: Manager,
+    room: &State<Room>,
+    person: Named<PersonId>,
+    new: Metadata<Departure>,
+) -> Result<Json<Value>, Failure> {
+    let who = caller.0.of(new.1);
+    let done = people::leave(room, &who, person.0, new.0.successor).await?;
+    Ok(Json(json!({"entries": entries(&done.entered)})))
 }
 
 #[post("/people/<person>/status", data = "<new>")]

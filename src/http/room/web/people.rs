@@ -14,6 +14,7 @@ use crate::{
             self, NewPerson, PersonSummary, RoomRole, Status, enrolment::ENROLMENT,
             tokens::TokenSummary,
         },
+        requests::{self, Proposal},
         sessions::{Right, redeem::Purpose},
     },
     http::{
@@ -49,6 +50,24 @@ pub struct SecretPage {
     back: &'static str,
 }
 
+impl SecretPage {
+    /// A single-use link with which somebody sets a password.
+    pub fn link(shell: Shell, secret: String, lifetime: Duration, back: &'static str) -> Self {
+        let minutes = lifetime.as_secs() / 60;
+        Self {
+            shell,
+            title: "Single-use link",
+            explanation: format!(
+                "Give this link to the person themselves, on a way that nobody else reads. It \
+                 works once, for {minutes} minutes, and replaces any earlier one. It is shown \
+                 only now."
+            ),
+            secret,
+            back,
+        }
+    }
+}
+
 /// One's own tokens.
 #[derive(Template)]
 #[template(path = "tokens.html")]
@@ -70,6 +89,18 @@ pub struct Newcomer {
 #[derive(FromForm)]
 pub struct NewStatus {
     status: String,
+}
+
+/// Who follows somebody who leaves; may be empty.
+#[derive(FromForm)]
+pub struct Departure {
+    successor: String,
+}
+
+/// Why something is asked for.
+#[derive(FromForm)]
+pub struct Reason {
+    reason: String,
 }
 
 impl NewStatus {
@@ -123,17 +154,11 @@ pub async fn enrol(
 ) -> Result<Page<SecretPage>, Failure> {
     let who = posted.seat.who();
     let done = people::issue_enrolment(room, who, account.0, Purpose::Enrol, ENROLMENT).await?;
-    let minutes = ENROLMENT.as_secs() / 60;
-    Ok(Page::of(SecretPage {
-        shell: Shell::of(room, &posted.seat, "people").await?,
-        title: "Single-use link",
-        explanation: format!(
-            "Give this link to the person themselves, on a way that nobody else reads. It works \
-             once, for {minutes} minutes, and replaces any earlier one. It is shown only now."
-        ),
-        secret: format!("{}/enter#{}", origins.room, *done.output.text()),
-        back: "/people",
-    }))
+    let shell = Shell::of(room, &posted.seat, "people").await?;
+    let secret = format!("{}/enter#{}", origins.room, *done.output.text());
+    Ok(Page::of(SecretPage::link(
+        shell, secret, ENROLMENT, "/people",
+    )))
 }
 
 #[post("/people/<person>/status", data = "<posted>")]
@@ -156,6 +181,35 @@ pub async fn set_account_status(
     let status = posted.form.read()?;
     people::set_account_status(room, posted.seat.who(), account.0, status).await?;
     Ok(then("/people".into()))
+}
+
+#[post("/people/<person>/departure", data = "<posted>")]
+pub async fn leave(
+    room: &State<Room>,
+    person: Named<PersonId>,
+    posted: Posted<Departure>,
+) -> Result<Redirect, Failure> {
+    let successor = match posted.form.successor.trim() {
+        "" => None,
+        text => Some(
+            text.parse()
+                .map_err(|_| app::Error::invalid("`successor` is not an id"))?,
+        ),
+    };
+    people::leave(room, posted.seat.who(), person.0, successor).await?;
+    Ok(then("/people".into()))
+}
+
+/// Asks for a link for somebody who has enrolled and can't sign in any more.
+#[post("/accounts/<account>/recovery", data = "<posted>")]
+pub async fn ask_recovery(
+    room: &State<Room>,
+    account: Named<AccountId>,
+    posted: Posted<Reason>,
+) -> Result<Redirect, Failure> {
+    let proposal = Proposal::RecoverAccount { account: account.0 };
+    requests::ask(room, posted.seat.who(), proposal, &posted.form.reason).await?;
+    Ok(then("/requests".into()))
 }
 
 #[get("/tokens")]

@@ -11,6 +11,7 @@ use crate::{
         cases::{self, NewStage},
         exhibits::{self, ExhibitSummary},
         orders::{self, NewOrder, OrderList},
+        requests::{self, Proposal},
         walls::{self, Wall},
     },
     http::{
@@ -52,6 +53,21 @@ pub struct Staging {
 pub struct Walling {
     person: String,
     status: String,
+    reason: String,
+}
+
+/// Another case that this one is put into.
+#[derive(FromForm)]
+pub struct Merging {
+    into: String,
+    reason: String,
+}
+
+/// Another authority that takes a case over.
+#[derive(FromForm)]
+pub struct Transferring {
+    authority: String,
+    reference: String,
     reason: String,
 }
 
@@ -138,6 +154,36 @@ pub async fn end_role(
     let role = (person(&posted.form.person)?, posted.form.role.as_str());
     cases::end_role(room, posted.seat.who(), case.0, role).await?;
     Ok(then(format!("/cases/{}", case.0)))
+}
+
+#[post("/cases/<case>/merge", data = "<posted>")]
+pub async fn merge(
+    room: &State<Room>,
+    case: Named<CaseId>,
+    posted: Posted<Merging>,
+) -> Result<Redirect, Failure> {
+    let into = posted.form.into.trim().parse();
+    let into = into.map_err(|_| app::Error::invalid("`into` is not an id"))?;
+    let reason = &posted.form.reason;
+    cases::merge(room, posted.seat.who(), (case.0, into), reason).await?;
+    Ok(then(format!("/cases/{}", case.0)))
+}
+
+/// Asks to hand a case over to another authority.
+#[post("/cases/<case>/transfer", data = "<posted>")]
+pub async fn ask_transfer(
+    room: &State<Room>,
+    case: Named<CaseId>,
+    posted: Posted<Transferring>,
+) -> Result<Redirect, Failure> {
+    let form = posted.form;
+    let proposal = Proposal::TransferCase {
+        case: case.0,
+        authority: form.authority,
+        reference: form.reference,
+    };
+    requests::ask(room, posted.seat.who(), proposal, &form.reason).await?;
+    Ok(then("/requests".into()))
 }
 
 fn person(text: &str) -> Result<PersonId, Failure> {

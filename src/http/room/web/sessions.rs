@@ -1,6 +1,7 @@
 //! Signing in and out, entering with a link, one's own password.
 
 use askama::Template;
+use custos_core::ids::SessionId;
 use rocket::{
     FromForm, State, get,
     http::{Cookie, CookieJar, SameSite},
@@ -13,15 +14,15 @@ use crate::{
     app::{
         self, Room, people,
         sessions::{
-            self, NewSession,
+            self, NewSession, SessionSummary,
             passwords::{MIN_PASSWORD_CHARS, Password},
             redeem::{Purpose, purpose},
         },
     },
     http::{
         errors::{Failure, KNOWN},
-        room::guards::{COOKIE, Offered, Peer, Posted, Seat},
-        text::sentence,
+        room::guards::{COOKIE, Named, Offered, Peer, Posted, Seat},
+        text::{self, sentence},
     },
 };
 
@@ -230,6 +231,14 @@ pub async fn enrol(
     }
 }
 
+/// One's own sessions.
+#[derive(Template)]
+#[template(path = "sessions.html")]
+pub struct SessionsPage {
+    shell: Shell,
+    sessions: Vec<SessionSummary>,
+}
+
 /// A password that was typed twice alike.
 fn same(password: &str, again: &str) -> Result<Password, app::Error> {
     if password == again {
@@ -301,6 +310,26 @@ pub async fn set_password(
         Ok(()) => Page::of(page(None)),
         Err(error) => Page::failed(page(Some(sentence(&error.to_string()))), &error.into()),
     })
+}
+
+/// One's own sessions that hold.
+#[get("/sessions")]
+pub async fn list(seat: Seat, room: &State<Room>) -> Result<Page<SessionsPage>, Failure> {
+    let sessions = sessions::list_sessions(room, seat.who()).await?;
+    Ok(Page::of(SessionsPage {
+        shell: Shell::of(room, &seat, "sessions").await?,
+        sessions,
+    }))
+}
+
+#[post("/sessions/<session>/end", data = "<posted>")]
+pub async fn end(
+    room: &State<Room>,
+    session: Named<SessionId>,
+    posted: Posted<Nothing>,
+) -> Result<Redirect, Failure> {
+    sessions::end_session(room, posted.seat.who(), session.0).await?;
+    Ok(then("/sessions".into()))
 }
 
 #[get("/problems/<name>")]
