@@ -22,6 +22,11 @@ pub(super) struct Access {
 }
 
 impl Access {
+    /// Where the token is.
+    pub(super) fn token_file(&self) -> &std::path::Path {
+        &self.token_file
+    }
+
     /// A client of the room.
     pub(super) fn api(&self) -> Result<Api, ClientError> {
         Api::new(self.server.clone(), Token::read(&self.token_file)?)

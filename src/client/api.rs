@@ -1,9 +1,9 @@
 //! The room's API, as far as the client needs it: one method for each request.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
-};
+pub mod asking;
+mod patience;
+
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 use bytes::Bytes;
 use custos_core::{
@@ -27,14 +27,13 @@ use super::{
     told::Announcement,
 };
 
+pub(super) use patience::pause;
+use patience::{RETRIES, STILL, patiently, watch};
+
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long an answer to a short request may take; a receipt waits for the next checkpoint.
 const ANSWER: Duration = Duration::from_secs(120);
-/// How long a transfer may stand still. Networks in the field do that.
-const STILL: Duration = Duration::from_secs(180);
-/// How long the room may take to acknowledge bytes that it has.
-const ACKNOWLEDGE: Duration = Duration::from_secs(600);
 /// Longest answer to a short request, in bytes: a case with many people, or a page of items.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Items asked for at a time: as many as a room gives.
@@ -43,14 +42,6 @@ const PAGE_ITEMS: usize = 200;
 const MAX_PAGES: usize = 50_000;
 /// Longest problem, in bytes; what is longer comes from no room.
 const MAX_PROBLEM_BYTES: usize = 64 << 10;
-/// Longest wait that the room may ask for, in seconds.
-const MAX_RETRY_SECONDS: u64 = 30;
-/// Waits before a request that changed nothing is made again.
-const RETRIES: [Duration; 3] = [
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-];
 
 /// A room, and the token it is asked with.
 #[derive(Debug)]
@@ -156,6 +147,11 @@ struct Me {
 #[derive(Deserialize)]
 struct Announced {
     upload: UploadId,
+}
+
+#[derive(Deserialize)]
+struct Health {
+    published: u64,
 }
 
 #[derive(Deserialize)]
@@ -286,6 +282,15 @@ impl Api {
             acknowledged = self.json(request) => acknowledged,
             still = watch(size, sent) => Err(ClientError::Broken(still.into())),
         }
+    }
+
+    /// How many entries of the log are published.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn published(&self) -> Result<u64, ClientError> {
+        let health: Health = self.get("/health").await?;
+        Ok(health.published)
     }
 
     /// The receipt of an item's deposit.
@@ -452,45 +457,5 @@ impl Coming<'_> {
         piece
             .map_err(still)?
             .map_err(|error| self.api.failed(&error))
-    }
-}
-
-/// Returns when bytes that are sent stand still for too long, with what that means.
-async fn watch(size: u64, sent: &AtomicU64) -> &'static str {
-    let (mut before, mut since) = (sent.load(Ordering::Relaxed), Instant::now());
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = sent.load(Ordering::Relaxed);
-        if now != before {
-            (before, since) = (now, Instant::now());
-        } else if now >= size && since.elapsed() > ACKNOWLEDGE {
-            return "the room did not acknowledge the bytes that were sent";
-        } else if now < size && since.elapsed() > STILL {
-            return "no more bytes could be sent";
-        }
-    }
-}
-
-/// Makes a request again, a few times, if it may succeed yet. Only for requests that deposit
-/// nothing and may be made twice.
-async fn patiently<T>(request: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, ClientError> {
-    for wait in RETRIES {
-        match request().await {
-            Err(error) if error.may_pass() || matches!(error, ClientError::Broken(_)) => {
-                tokio::time::sleep(pause(&error, wait)).await;
-            }
-            done => return done,
-        }
-    }
-    request().await
-}
-
-/// How long to wait before another attempt: what the room asks for, within bounds.
-pub(super) fn pause(error: &ClientError, usual: Duration) -> Duration {
-    match error {
-        ClientError::Refused(problem) => problem.retry_seconds.map_or(usual, |seconds| {
-            Duration::from_secs(seconds.min(MAX_RETRY_SECONDS)).max(usual)
-        }),
-        _ => usual,
     }
 }

@@ -1,5 +1,6 @@
 //! The command line as a depositor meets it: the built program against a room on a socket.
 
+mod bulk;
 mod proofs;
 mod refusals;
 mod resume;
@@ -43,6 +44,18 @@ struct Ended {
 impl Ended {
     /// The JSON objects on standard output, by file name.
     fn objects(&self) -> Vec<Value> {
+        let mut lines = self.lines();
+        lines.retain(|line| line["summary"].is_null());
+        lines
+    }
+
+    /// What stands at the end: how many came out how.
+    fn summary(&self) -> Value {
+        let last = self.lines().pop().expect("a line");
+        last["summary"].clone()
+    }
+
+    fn lines(&self) -> Vec<Value> {
         let lines = self.out.lines();
         lines
             .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
