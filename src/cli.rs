@@ -17,6 +17,7 @@ mod pages;
 mod receipt;
 mod restore;
 mod serve;
+mod sign_in;
 
 use std::{fmt, path::PathBuf, process::ExitCode};
 
@@ -52,7 +53,11 @@ enum Command {
     /// Build a fictional case in a room of its own and serve it on localhost
     Demo(demo::Arguments),
     Deposit(Box<deposit::Arguments>),
-    /// Show who your token stands for
+    /// Sign in, for what no token may do
+    SignIn(sign_in::SignIn),
+    /// Sign out, and remove the session's file
+    SignOut(sign_in::SignOut),
+    /// Show who your token or session stands for
     Me(ask::Look<ask::Nothing>),
     /// Cases: their items, parties and people, and their course
     #[command(subcommand)]
@@ -153,6 +158,8 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),
+            Command::SignIn(asked) => Ok(sign_in::sign_in(&asked).await),
+            Command::SignOut(asked) => Ok(sign_in::sign_out(&asked).await),
             Command::Me(look) => Ok(ask::me(look).await),
             Command::Case(command) => Ok(command.run().await),
             Command::Item(command) => Ok(command.run().await),

@@ -28,5 +28,6 @@ pub mod names;
 pub mod place;
 pub mod receipt;
 pub mod report;
+pub mod session;
 pub mod source;
 pub mod told;

@@ -288,7 +288,12 @@ async fn deposit(arguments: Arguments) -> Result<ExitCode, ClientError> {
 fn listing(arguments: &Arguments, journal: &Path) -> Result<Listing, ClientError> {
     let written = arguments.report.iter().map(|report| &report.path);
     let own = Own {
-        secret: vec![arguments.access.token_file().into(), journal.into()],
+        secret: arguments
+            .access
+            .secrets()
+            .chain([journal])
+            .map(Path::to_owned)
+            .collect(),
         written: written.chain(&arguments.receipts).cloned().collect(),
     };
     let named = &arguments.manifests;

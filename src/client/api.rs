@@ -14,13 +14,13 @@ use custos_core::{
 use futures::Stream;
 use reqwest::{
     Body, Client, Method, RequestBuilder, Response, StatusCode,
-    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    access::{Server, Token},
+    access::{Server, Shows},
     error::{ClientError, Problem},
     names,
     source::ChangedFile,
@@ -43,12 +43,12 @@ const MAX_PAGES: usize = 50_000;
 /// Longest problem, in bytes; what is longer comes from no room.
 const MAX_PROBLEM_BYTES: usize = 64 << 10;
 
-/// A room, and the token it is asked with.
+/// A room, and by whom it is asked.
 #[derive(Debug)]
 pub struct Api {
     http: Client,
     server: Server,
-    token: Token,
+    shows: Box<dyn Shows>,
 }
 
 /// A case, as far as the client looks at it.
@@ -164,22 +164,12 @@ impl Api {
     ///
     /// # Errors
     /// TLS can't be set up.
-    pub fn new(server: Server, token: Token) -> Result<Self, ClientError> {
-        let mut builder = Client::builder()
-            .user_agent(concat!("custos/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT);
-        if server.is_plain() {
-            // A proxy would see what only this machine is to see.
-            builder = builder.no_proxy();
-        }
-        let http = builder
-            .build()
-            .map_err(|error| ClientError::Usage(format!("TLS can't be set up: {error}")))?;
+    pub fn new(server: Server, shows: impl Shows + 'static) -> Result<Self, ClientError> {
+        let http = http(&server)?;
         Ok(Self {
             http,
             server,
-            token,
+            shows: Box::new(shows),
         })
     }
 
@@ -332,10 +322,11 @@ impl Api {
     }
 
     fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ClientError> {
-        let odd = |_| ClientError::Usage("the token is not one line of plain text".into());
-        let token = self.token.header().map_err(odd)?;
+        let odd =
+            |_| ClientError::Usage("the token or the session is not one line of plain text".into());
+        let headers = self.shows.headers().map_err(odd)?;
         let request = self.http.request(method, self.server.at(path));
-        Ok(request.header(AUTHORIZATION, token))
+        Ok(request.headers(headers))
     }
 
     /// A request that changes nothing, so it may be made again.
@@ -426,6 +417,21 @@ impl Api {
 }
 
 /// Cursors are base64url: nothing in them has to be encoded, or could name another address.
+/// Who speaks HTTP with a room. No redirect is followed: a secret goes where it was meant to.
+pub(super) fn http(server: &Server) -> Result<Client, ClientError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("custos/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT);
+    if server.is_plain() {
+        // A proxy would see what only this machine is to see.
+        builder = builder.no_proxy();
+    }
+    builder
+        .build()
+        .map_err(|error| ClientError::Usage(format!("TLS can't be set up: {error}")))
+}
+
 fn is_of_a_cursor(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }

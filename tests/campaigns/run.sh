@@ -20,6 +20,7 @@ esac
 python3 tests/campaigns/kill.py --cycles "$cycles"
 python3 tests/campaigns/backup.py --rounds "$rounds"
 python3 tests/campaigns/bulk.py --files "$files"
+python3 tests/campaigns/case.py
 python3 tests/campaigns/slow.py ${1+"$1"}
 if [ "${1-}" = --long ]; then
   cargo build --quiet --release --locked -p custos -p custos-verify --bins

@@ -1,6 +1,7 @@
 //! The command line as a depositor meets it: the built program against a room on a socket.
 
 mod bulk;
+mod commands;
 mod proofs;
 mod refusals;
 mod resume;
@@ -299,7 +300,7 @@ async fn files_of_every_kind_are_deposited_once() {
 
 #[test]
 fn the_help_says_what_there_is() {
-    for name in ["deposit", "receipt", "bundle"] {
+    for name in ["deposit", "receipt", "bundle", "sign-in"] {
         let output = Command::new(env!("CARGO_BIN_EXE_custos"))
             .args([name, "--help"])
             .env_clear()
