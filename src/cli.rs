@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 an error, 2 wrong usage, 3 damage found.
 
 mod access;
+mod ask;
 mod audit;
 mod backup;
 mod bars;
@@ -12,14 +13,16 @@ mod deposit;
 mod doctor;
 mod edge;
 mod init;
+mod pages;
 mod receipt;
 mod recover;
 mod restore;
 mod serve;
+mod sign_in;
 
 use std::{fmt, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{client::error::ClientError, config::Config, telemetry};
 
@@ -53,10 +56,35 @@ enum Command {
     /// Build a fictional case in a room of its own and serve it on localhost
     Demo(demo::Arguments),
     Deposit(Box<deposit::Arguments>),
+    /// Sign in, for what no token may do
+    SignIn(sign_in::SignIn),
+    /// Sign out, and remove the session's file
+    SignOut(sign_in::SignOut),
+    /// Show who your token or session stands for
+    Me(ask::Look<ask::Nothing>),
+    /// Cases: their items, parties and people, and their course
+    #[command(subcommand)]
+    Case(ask::Case),
+    /// An item: its history, its content, and what is filed about it
+    #[command(subcommand)]
+    Item(ask::Item),
+    /// Orders of the court
+    #[command(subcommand)]
+    Order(ask::Order),
+    /// Exhibits: what is offered to the court, and how it rules
+    #[command(subcommand)]
+    Exhibit(ask::Exhibit),
+    /// Walls: who is kept from a case, whatever their role
+    #[command(subcommand)]
+    Wall(ask::Wall),
     /// Take the receipt of an item's deposit away
     Receipt(receipt::Arguments),
     /// Take a bundle of an item's custody away, which verifies offline
     Bundle(bundle::Arguments),
+    /// Write what lets a shell complete commands and options
+    Completions(pages::Completions),
+    /// Write the pages of the manual
+    Man(pages::Man),
 }
 
 /// What ends a command early; its text goes to standard error.
@@ -105,6 +133,12 @@ pub fn run() -> ExitCode {
 }
 
 fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
+    // These need no settings, so none that are odd are in their way.
+    match &arguments.command {
+        Command::Completions(asked) => return pages::completions(Arguments::command(), asked),
+        Command::Man(asked) => return pages::man(Arguments::command(), asked),
+        _ => {}
+    }
     // One provider for all TLS of the process, named before anything can ask for one.
     if rustls::crypto::ring::default_provider()
         .install_default()
@@ -128,8 +162,17 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Recover(arguments) => recover::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),
+            Command::SignIn(asked) => Ok(sign_in::sign_in(&asked).await),
+            Command::SignOut(asked) => Ok(sign_in::sign_out(&asked).await),
+            Command::Me(look) => Ok(ask::me(look).await),
+            Command::Case(command) => Ok(command.run().await),
+            Command::Item(command) => Ok(command.run().await),
+            Command::Order(command) => Ok(command.run().await),
+            Command::Exhibit(command) => Ok(command.run().await),
+            Command::Wall(command) => Ok(command.run().await),
             Command::Receipt(arguments) => Ok(receipt::run(&arguments).await),
             Command::Bundle(arguments) => Ok(bundle::run(&arguments).await),
+            Command::Completions(_) | Command::Man(_) => unreachable!("they were run above"),
         }
     })
 }

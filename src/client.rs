@@ -18,11 +18,16 @@
 pub mod access;
 pub mod api;
 pub mod deposit;
+pub mod digests;
 pub mod error;
 pub mod hashes;
 pub mod journal;
+pub mod listing;
+pub mod manifest;
 pub mod names;
 pub mod place;
 pub mod receipt;
+pub mod report;
+pub mod session;
 pub mod source;
 pub mod told;

@@ -23,9 +23,14 @@ const NAME_CHARS: usize = 16;
 const STYLE: &str =
     "{prefix:16} {msg:7} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
 
-/// One bar for each file that is being worked on.
+/// Of many files: how many are done with, how fast, and how long the rest takes.
+const TOTAL_STYLE: &str =
+    "{prefix:16} {msg:7} [{wide_bar}] {human_pos}/{human_len} files {per_sec} {eta} left";
+
+/// One bar for each file that is being worked on, and one for all of many.
 pub(super) struct Bars {
     all: MultiProgress,
+    total: Mutex<Option<ProgressBar>>,
     live: Arc<Mutex<Vec<(ProgressBar, Count)>>>,
     drawn: bool,
     drawing: Option<tokio::task::JoinHandle<()>>,
@@ -54,6 +59,7 @@ impl Bars {
         });
         Self {
             all,
+            total: Mutex::new(None),
             live,
             drawn,
             drawing,
@@ -64,6 +70,21 @@ impl Bars {
     pub(super) fn above(&self, write: impl FnOnce()) {
         self.all.suspend(write);
     }
+
+    fn end_total(&self) {
+        let mut total = self.total.lock().expect("no holder of this lock panics");
+        if let Some(bar) = total.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Hashing => "hashing",
+        Stage::Sending => "sending",
+        Stage::Taking => "taking",
+    }
 }
 
 impl Drop for Bars {
@@ -71,10 +92,32 @@ impl Drop for Bars {
         if let Some(drawing) = &self.drawing {
             drawing.abort();
         }
+        self.end_total();
     }
 }
 
 impl Watch for Bars {
+    fn stage(&self, stage: Stage, files: usize) {
+        self.end_total();
+        if !self.drawn || files < 2 {
+            return;
+        }
+        let style = ProgressStyle::with_template(TOTAL_STYLE);
+        let bar = self.all.add(ProgressBar::new(files as u64));
+        bar.set_style(style.expect("the template is of its form"));
+        bar.set_prefix("all files");
+        bar.set_message(word(stage));
+        let mut total = self.total.lock().expect("no holder of this lock panics");
+        *total = Some(bar);
+    }
+
+    fn ended(&self) {
+        let total = self.total.lock().expect("no holder of this lock panics");
+        if let Some(bar) = &*total {
+            bar.inc(1);
+        }
+    }
+
     fn begins(&self, stage: Stage, file: &Path, size: u64, count: Count) -> Box<dyn Send> {
         if !self.drawn {
             return Box::new(());
@@ -85,11 +128,7 @@ impl Watch for Bars {
         let bar = self.all.add(ProgressBar::new(size));
         bar.set_style(style);
         bar.set_prefix(name);
-        bar.set_message(match stage {
-            Stage::Hashing => "hashing",
-            Stage::Sending => "sending",
-            Stage::Taking => "taking",
-        });
+        bar.set_message(word(stage));
         let mut live = self.live.lock().expect("no holder of this lock panics");
         live.push((bar.clone(), count));
         Box::new(Shown {

@@ -1,35 +1,48 @@
 //! `custos deposit`: hands files to a room.
 
-use std::{ffi::OsStr, io::Write, path::PathBuf, process::ExitCode};
+mod tell;
 
-use clap::Args;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, ValueEnum};
 use custos_core::ids::{CaseId, ItemId};
-use serde_json::{Value, json};
 
 use super::{access::Access, bars::Bars, failed};
 use crate::{
     ambient::Ambient,
+    app::uploads::PARTICULARS,
     client::{
-        deposit::{Done, Failure, Order, Outcome, References, Report, Run, Standing, Tally},
+        deposit::{Order, References, Run},
         error::ClientError,
         hashes::Hashes,
-        journal::{self, Journal, Kept},
-        names::{self, Name},
+        journal::{self, Journal},
+        listing::{Listing, Own},
+        manifest::{Format, Manifest},
+        names,
+        report::{Line, Place, Report, Tally},
         told::{Captured, Derivation, Told},
     },
 };
 
-/// The exit code when everything is deposited and something of it is in quarantine.
-const QUARANTINED: u8 = 3;
-
 /// Hand files to a room, each once
 ///
-/// Each file is hashed, announced with its SHA-256, and sent. A journal keeps what was
-/// acknowledged: after a broken link, a closed laptop or a killed process run the same command
-/// again, and what is in the room already is skipped.
+/// Each file is hashed, announced with its SHA-256, and sent. Folders are gone into; symbolic
+/// links in them are not followed, and named. A journal keeps what was acknowledged: after a
+/// broken link, a closed laptop or a killed process run the same command again, and what is in
+/// the room already is skipped.
 ///
-/// Exit codes: 0 all files are in the room; 1 some are not, each is named; 2 usage; 3 all are in
-/// the room, but some in quarantine, because a declared hash is not that of the bytes.
+/// A manifest names the files, with the hashes that were taken before. They are compared here and
+/// sent with each file, so that the room puts a file into quarantine that is not what was noted.
+/// At the end stands what matched, what did not (with both values), what is missing, what lies
+/// there and is not named, what is named twice, and what can't be read.
+///
+/// Exit codes: 0 all files are in the room, as they were noted; 1 some failed, each is named; 2
+/// usage; 3 all are in the room, but some in quarantine, because a hash that was noted is not
+/// that of the bytes; 4 none failed, but manifest and disk differ: something is missing, outside
+/// the root, not named, named twice, or was left out because it is not what was noted.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Arguments {
@@ -38,18 +51,27 @@ pub(super) struct Arguments {
     /// The case
     #[arg(long, value_name = "ID")]
     case: CaseId,
-    /// The files
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// Exhibit references: `JS` goes on after the highest known, `JS/7` begins there; without
-    /// it a file's name is its reference
+    /// The files and folders
+    #[arg(required_unless_present = "manifest", value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: ManifestArguments,
+    /// What becomes of a file that is not what was noted of it
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Mismatches::Deposit)]
+    mismatches: Mismatches,
+    /// Exhibit references: `JS` goes on after the highest known, `JS/7` begins there and numbers
+    /// in the order of the files, missing ones counted; without it a file's name is its reference
     #[arg(long, value_name = "PREFIX", value_parser = References::parse)]
     reference: Option<References>,
     #[command(flatten)]
     told: ToldArguments,
     /// Hashes taken before, as `sha256sum` writes them (MD5, SHA-1, SHA-256, SHA-512)
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", conflicts_with = "manifest")]
     hashes: Vec<PathBuf>,
+    /// Write what became of every file to this file, whole or not at all: a table if it ends in
+    /// `.csv`, JSON if it ends in `.json`; an earlier report is replaced, nothing else is
+    #[arg(long, value_name = "FILE", value_parser = Place::parse)]
+    report: Option<Place>,
     /// Files that are hashed or sent at the same time
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     jobs: u8,
@@ -59,9 +81,41 @@ pub(super) struct Arguments {
     /// Fetch the receipt of each file into this folder
     #[arg(long, value_name = "FOLDER")]
     receipts: Option<PathBuf>,
-    /// Write one JSON object a file for programs
+    /// Write one JSON object a file for programs, and one with `summary` at the end
     #[arg(long)]
     json: bool,
+}
+
+/// What becomes of a file that is not what was noted of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mismatches {
+    /// The room takes it into quarantine, with both values
+    Deposit,
+    /// It is left out, and named
+    Skip,
+}
+
+/// Lists of the files.
+#[derive(Debug, Args)]
+struct ManifestArguments {
+    /// A list of the files, as sha256sum and its kin, hashdeep or FTK Imager write it, or a table
+    /// with `path` and what else is told of each file; may be given several times
+    #[arg(long = "manifest", value_name = "FILE", conflicts_with = "paths")]
+    manifest: Vec<PathBuf>,
+    /// How manifests are written: `sums`, `hashdeep`, `ftk`, `csv`; seen by their content if not
+    /// given
+    #[arg(long, value_name = "FORM", value_parser = Format::parse, requires = "manifest")]
+    manifest_format: Option<Format>,
+    /// The folder from which manifests name their files; the folder of each, if not given. What
+    /// lies outside is refused
+    #[arg(long, value_name = "FOLDER", requires = "manifest")]
+    root: Option<PathBuf>,
+    /// Leave out the first N parts of each path in manifests
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "manifest")]
+    strip: u8,
+    /// Deposit what lies below the root and no manifest names, too
+    #[arg(long, requires = "manifest")]
+    unlisted: bool,
 }
 
 /// What is told of every file.
@@ -173,56 +227,39 @@ fn particular(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) async fn run(arguments: Arguments) -> ExitCode {
-    let json = arguments.json;
-    match deposit(arguments).await {
-        Ok(tally) => {
-            if !json {
-                println!("{}", summary(&tally));
-            }
-            match tally {
-                Tally { failed: 1.., .. } => ExitCode::FAILURE,
-                Tally {
-                    quarantined: 1.., ..
-                } => ExitCode::from(QUARANTINED),
-                _ => ExitCode::SUCCESS,
-            }
-        }
-        Err(error) => failed(&error),
-    }
+    deposit(arguments)
+        .await
+        .unwrap_or_else(|error| failed(&error))
 }
 
-async fn deposit(arguments: Arguments) -> Result<Tally, ClientError> {
+async fn deposit(arguments: Arguments) -> Result<ExitCode, ClientError> {
     let api = arguments.access.api()?;
-    let mut hashes = Hashes::default();
-    for list in &arguments.hashes {
-        hashes.read(list)?;
-    }
-    let place = arguments.journal.map_or_else(journal::usual_place, Ok)?;
+    let place = arguments
+        .journal
+        .clone()
+        .map_or_else(journal::usual_place, Ok)?;
     let journal = Journal::open(&place)?;
-    let told = arguments.told;
+    if let Some(report) = &arguments.report {
+        report.check()?;
+    }
     let order = Order {
         case: arguments.case,
-        files: arguments.files,
-        told: Told {
-            description: told.description,
-            place: told.place,
-            captured: told.captured_at,
-            device: told.device,
-            tool: told.tool,
-            authority: told.authority,
-            source: told.source,
-            restricted: told.restricted,
-            particulars: told.particulars.into_iter().collect(),
-            derived: told.derivation.derivation(),
-        },
+        listing: listing(&arguments, &place)?,
+        told: told(arguments.told),
         references: arguments.reference.unwrap_or(References::Names),
-        hashes,
+        skip_mismatches: arguments.mismatches == Mismatches::Skip,
         jobs: arguments.jobs.into(),
         receipts: arguments.receipts,
     };
+    let manifests: Vec<&Path> = order
+        .listing
+        .manifests
+        .iter()
+        .map(|m| m.path.as_path())
+        .collect();
     let bars = Bars::new();
     let json = arguments.json;
-    let ended = |report: &Report| bars.above(|| tell(report, json));
+    let ended = |line: &Line<'_>| bars.above(|| tell::one(line, &manifests, json));
     let run = Run {
         api: &api,
         journal: &journal,
@@ -231,117 +268,75 @@ async fn deposit(arguments: Arguments) -> Result<Tally, ClientError> {
         ended: &ended,
         ambient: &Ambient::system(),
     };
-    run.run().await
-}
-
-fn tell(report: &Report, json: bool) {
-    if json {
-        say(&object(report).to_string());
-        return;
-    }
-    let file = names::shown(&report.file);
-    match &report.result {
-        Ok(done) => say(&format!("{file}: {}", sentence(done))),
-        Err(failure) => eprintln!("{file}: {}", failure.text()),
-    }
-}
-
-/// A line on standard output; whoever closed it does not stop the deposit.
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
-}
-
-fn sentence(done: &Done) -> String {
-    let Kept {
-        item, reference, ..
-    } = &done.kept;
-    let reference = names::plain(reference);
-    let how = match done.outcome {
-        Outcome::Deposited => format!("deposited as {reference}, item {item}"),
-        Outcome::Skipped => {
-            format!("skipped, it was deposited before as {reference}, item {item}")
-        }
-        Outcome::Recovered => {
-            format!("skipped, an earlier attempt had deposited it as {reference}, item {item}")
-        }
+    let lines = run.run().await?;
+    let report = Report {
+        server: api.server().to_string(),
+        case: order.case,
+        tally: Tally::of(&lines, !manifests.is_empty()),
+        manifests: &manifests,
+        lines: &lines,
     };
-    let quarantine = if done.kept.quarantined {
-        "; QUARANTINED, because a declared hash is not that of its bytes: the item is safe, both values are kept with it"
-    } else {
-        ""
-    };
-    let receipt = done.receipt.as_deref().map(names::shown);
-    let receipt = receipt.map_or_else(String::new, |path| format!("; receipt {path}"));
-    format!("{how}{quarantine}{receipt}")
-}
-
-/// What programs are told of one file.
-fn object(report: &Report) -> Value {
-    let measured = report.measured.as_ref();
-    let mut object = json!({
-        "file": Name::of(report.file.as_os_str()),
-        "size": measured.map(|measured| measured.size),
-        "sha256": measured.map(|measured| measured.sha256),
-    });
-    let (kept, more) = match &report.result {
-        Ok(done) => (Some(&done.kept), told_of(done)),
-        Err(failure) => told_of_failure(failure),
-    };
-    let kept = json!({
-        "item": kept.map(|kept| kept.item),
-        "reference": kept.map(|kept| &kept.reference),
-        "quarantined": kept.map(|kept| kept.quarantined),
-        "index": kept.and_then(|kept| kept.index),
-        "c": kept.and_then(|kept| kept.c),
-    });
-    for part in [kept, more] {
-        if let (Some(object), Value::Object(part)) = (object.as_object_mut(), part) {
-            object.extend(part);
-        }
+    bars.above(|| tell::all(&report, json));
+    // A crash before this leaves no report or an earlier one; the same command writes it.
+    if let Some(place) = &arguments.report {
+        place.write(&report)?;
     }
-    object
+    Ok(ExitCode::from(report.tally.code()))
 }
 
-fn told_of(done: &Done) -> Value {
-    let receipt = done.receipt.as_deref().map(std::path::Path::as_os_str);
-    json!({
-        "outcome": match done.outcome {
-            Outcome::Deposited => "deposited",
-            Outcome::Skipped => "skipped",
-            Outcome::Recovered => "recovered",
-        },
-        "received_at": done.received_at,
-        "receipt": receipt.map(|path: &OsStr| Name::of(path)),
-    })
-}
-
-fn told_of_failure(failure: &Failure) -> (Option<&Kept>, Value) {
-    let (kept, standing) = match &failure.standing {
-        Standing::Out => (None, "no"),
-        Standing::Unknown => (None, "unknown"),
-        Standing::In(kept) => (Some(kept.as_ref()), "yes"),
+/// What is on the disk and what manifests say of it.
+fn listing(arguments: &Arguments, journal: &Path) -> Result<Listing, ClientError> {
+    let written = arguments.report.iter().map(|report| &report.path);
+    let own = Own {
+        secret: arguments
+            .access
+            .secrets()
+            .chain([journal])
+            .map(Path::to_owned)
+            .collect(),
+        written: written.chain(&arguments.receipts).cloned().collect(),
     };
-    let more = json!({
-        "outcome": "failed",
-        "deposited": standing,
-        "problem": failure.error.problem(),
-        "error": failure.text(),
-    });
-    (kept, more)
+    let named = &arguments.manifests;
+    if named.manifest.is_empty() {
+        let reading = named.root.is_some() || named.manifest_format.is_some();
+        if reading || named.unlisted || named.strip > 0 {
+            let what = "`--root`, `--strip`, `--unlisted` and `--manifest-format` say how a manifest is read, and none is named; nothing was sent";
+            return Err(ClientError::Usage(what.into()));
+        }
+        let mut hashes = Hashes::default();
+        for list in &arguments.hashes {
+            hashes.read(list)?;
+        }
+        return Listing::of_paths(&arguments.paths, &hashes, own);
+    }
+    let particulars: Vec<&str> = PARTICULARS.iter().map(|(name, _)| *name).collect();
+    let mut manifests = Vec::new();
+    for path in &named.manifest {
+        let manifest = Manifest::read(path, named.manifest_format, &particulars)?;
+        if !manifest.passed_over.is_empty() {
+            let (shown, others) = (names::shown(path), manifest.passed_over.join(", "));
+            let others = names::plain(&others);
+            eprintln!(
+                "custos: no room takes these hashes of `{shown}`, so they are passed over: {others}"
+            );
+        }
+        manifests.push(manifest);
+    }
+    let root = (named.root.as_deref(), named.strip.into());
+    Listing::of_manifests(manifests, root, named.unlisted, own)
 }
 
-fn summary(tally: &Tally) -> String {
-    let new = tally.deposited - tally.skipped;
-    let mut text = format!("{new} deposited");
-    for (count, what) in [
-        (tally.skipped, "skipped because they are in the room"),
-        (tally.quarantined, "in quarantine"),
-        (tally.failed, "failed"),
-    ] {
-        if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
-        }
+fn told(told: ToldArguments) -> Told {
+    Told {
+        description: told.description,
+        place: told.place,
+        captured: told.captured_at,
+        device: told.device,
+        tool: told.tool,
+        authority: told.authority,
+        source: told.source,
+        restricted: told.restricted,
+        particulars: told.particulars.into_iter().collect(),
+        derived: told.derivation.derivation(),
     }
-    text
 }

@@ -4,14 +4,14 @@ use std::{fmt, fs::File, io::Read, path::Path};
 
 use reqwest::{
     Url,
-    header::{HeaderValue, InvalidHeaderValue},
+    header::{AUTHORIZATION, HeaderMap, HeaderValue, InvalidHeaderValue},
 };
 use zeroize::Zeroizing;
 
 use super::{error::ClientError, names};
 
-/// Longest token file, in bytes.
-const MAX_TOKEN_FILE_BYTES: u64 = 4_096;
+/// Longest file of a secret, in bytes.
+const MAX_SECRET_FILE_BYTES: u64 = 4_096;
 
 /// The origin of a room: `https://room.example`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,16 @@ fn is_this_machine(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// What a request shows that it is made by somebody: a token, or a session with the token that
+/// its pages send.
+pub trait Shows: fmt::Debug + Send + Sync {
+    /// Headers, marked so that nothing prints them.
+    ///
+    /// # Errors
+    /// A value that is not one line of plain text.
+    fn headers(&self) -> Result<HeaderMap, InvalidHeaderValue>;
+}
+
 /// A token; wiped when it is dropped. The HTTP library's own copies are not.
 pub struct Token(Zeroizing<String>);
 
@@ -87,36 +97,22 @@ impl Token {
     /// # Errors
     /// It can't be read, others than its owner may read it, or it holds no token.
     pub fn read(path: &Path) -> Result<Self, ClientError> {
-        let usage = |what: &str| {
-            let shown = names::shown(path);
-            ClientError::Usage(format!("the token file `{shown}` {what}"))
-        };
-        let failed = |error| usage(&format!("can't be read: {error}"));
-        let mut file = File::open(path).map_err(failed)?;
-        if read_by_others(&file).map_err(failed)? {
-            return Err(usage(
-                "can be read by others; if they may have seen it revoke the token, else run `chmod 600` on it",
-            ));
-        }
-        let mut text = Zeroizing::new(String::with_capacity(MAX_TOKEN_FILE_BYTES as usize + 1));
-        (&mut file)
-            .take(MAX_TOKEN_FILE_BYTES + 1)
-            .read_to_string(&mut text)
-            .map_err(failed)?;
+        let text = read_secret(path, "token")?;
         let token = text.trim();
-        let plain = token.bytes().all(|byte| byte.is_ascii_graphic());
-        if token.is_empty() || !plain || text.len() as u64 > MAX_TOKEN_FILE_BYTES {
-            return Err(usage("must hold one token and nothing else"));
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let shown = names::shown(path);
+            return Err(ClientError::Usage(format!(
+                "the token file `{shown}` must hold one token and nothing else"
+            )));
         }
         Ok(Self(Zeroizing::new(token.into())))
     }
+}
 
-    /// The value of `Authorization`, marked so that nothing prints it.
-    pub(super) fn header(&self) -> Result<HeaderValue, InvalidHeaderValue> {
+impl Shows for Token {
+    fn headers(&self) -> Result<HeaderMap, InvalidHeaderValue> {
         let text = Zeroizing::new(format!("Bearer {}", *self.0));
-        let mut value = HeaderValue::from_str(&text)?;
-        value.set_sensitive(true);
-        Ok(value)
+        Ok([(AUTHORIZATION, secret(&text)?)].into_iter().collect())
     }
 }
 
@@ -124,6 +120,37 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(redacted)")
     }
+}
+
+/// A header that nothing prints.
+pub(super) fn secret(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(text)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Reads a file that holds a secret, and that only its owner may read.
+pub(super) fn read_secret(path: &Path, what: &str) -> Result<Zeroizing<String>, ClientError> {
+    let usage = |told: &str| {
+        let shown = names::shown(path);
+        ClientError::Usage(format!("the {what} file `{shown}` {told}"))
+    };
+    let failed = |error| usage(&format!("can't be read: {error}"));
+    let mut file = File::open(path).map_err(failed)?;
+    if read_by_others(&file).map_err(failed)? {
+        return Err(usage(
+            "can be read by others; if they may have seen it revoke what it holds, else run `chmod 600` on it",
+        ));
+    }
+    let mut text = Zeroizing::new(String::with_capacity(MAX_SECRET_FILE_BYTES as usize + 1));
+    (&mut file)
+        .take(MAX_SECRET_FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    if text.len() as u64 > MAX_SECRET_FILE_BYTES {
+        return Err(usage("is too long for what it should hold"));
+    }
+    Ok(text)
 }
 
 /// Whether anyone but the owner may read the file, by its mode.
@@ -183,8 +210,9 @@ mod tests {
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
         let token = Token::read(&path).expect("a token");
-        assert_eq!(token.header().expect("a header"), "Bearer custos_abc");
-        assert!(!format!("{token:?} {:?}", token.header()).contains("abc"));
+        let headers = token.headers().expect("a header");
+        assert_eq!(headers[AUTHORIZATION], "Bearer custos_abc");
+        assert!(!format!("{token:?} {headers:?}").contains("abc"));
         for odd in ["", "  \n", "two words", "a\nb", &"x".repeat(5_000)] {
             fs::write(&path, odd).expect("written");
             assert!(Token::read(&path).is_err(), "{odd:?}");

@@ -1,9 +1,9 @@
 //! The room's API, as far as the client needs it: one method for each request.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
-};
+pub mod asking;
+mod patience;
+
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 use bytes::Bytes;
 use custos_core::{
@@ -14,27 +14,26 @@ use custos_core::{
 use futures::Stream;
 use reqwest::{
     Body, Client, Method, RequestBuilder, Response, StatusCode,
-    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    access::{Server, Token},
+    access::{Server, Shows},
     error::{ClientError, Problem},
     names,
     source::ChangedFile,
     told::Announcement,
 };
 
+pub(super) use patience::pause;
+use patience::{RETRIES, STILL, patiently, watch};
+
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long an answer to a short request may take; a receipt waits for the next checkpoint.
 const ANSWER: Duration = Duration::from_secs(120);
-/// How long a transfer may stand still. Networks in the field do that.
-const STILL: Duration = Duration::from_secs(180);
-/// How long the room may take to acknowledge bytes that it has.
-const ACKNOWLEDGE: Duration = Duration::from_secs(600);
 /// Longest answer to a short request, in bytes: a case with many people, or a page of items.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Items asked for at a time: as many as a room gives.
@@ -43,21 +42,13 @@ const PAGE_ITEMS: usize = 200;
 const MAX_PAGES: usize = 50_000;
 /// Longest problem, in bytes; what is longer comes from no room.
 const MAX_PROBLEM_BYTES: usize = 64 << 10;
-/// Longest wait that the room may ask for, in seconds.
-const MAX_RETRY_SECONDS: u64 = 30;
-/// Waits before a request that changed nothing is made again.
-const RETRIES: [Duration; 3] = [
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-];
 
-/// A room, and the token it is asked with.
+/// A room, and by whom it is asked.
 #[derive(Debug)]
 pub struct Api {
     http: Client,
     server: Server,
-    token: Token,
+    shows: Box<dyn Shows>,
 }
 
 /// A case, as far as the client looks at it.
@@ -159,6 +150,11 @@ struct Announced {
 }
 
 #[derive(Deserialize)]
+struct Health {
+    published: u64,
+}
+
+#[derive(Deserialize)]
 struct UploadState {
     item: Option<ItemId>,
 }
@@ -168,22 +164,12 @@ impl Api {
     ///
     /// # Errors
     /// TLS can't be set up.
-    pub fn new(server: Server, token: Token) -> Result<Self, ClientError> {
-        let mut builder = Client::builder()
-            .user_agent(concat!("custos/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT);
-        if server.is_plain() {
-            // A proxy would see what only this machine is to see.
-            builder = builder.no_proxy();
-        }
-        let http = builder
-            .build()
-            .map_err(|error| ClientError::Usage(format!("TLS can't be set up: {error}")))?;
+    pub fn new(server: Server, shows: impl Shows + 'static) -> Result<Self, ClientError> {
+        let http = http(&server)?;
         Ok(Self {
             http,
             server,
-            token,
+            shows: Box::new(shows),
         })
     }
 
@@ -288,6 +274,15 @@ impl Api {
         }
     }
 
+    /// How many entries of the log are published.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn published(&self) -> Result<u64, ClientError> {
+        let health: Health = self.get("/health").await?;
+        Ok(health.published)
+    }
+
     /// The receipt of an item's deposit.
     ///
     /// # Errors
@@ -327,10 +322,11 @@ impl Api {
     }
 
     fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, ClientError> {
-        let odd = |_| ClientError::Usage("the token is not one line of plain text".into());
-        let token = self.token.header().map_err(odd)?;
+        let odd =
+            |_| ClientError::Usage("the token or the session is not one line of plain text".into());
+        let headers = self.shows.headers().map_err(odd)?;
         let request = self.http.request(method, self.server.at(path));
-        Ok(request.header(AUTHORIZATION, token))
+        Ok(request.headers(headers))
     }
 
     /// A request that changes nothing, so it may be made again.
@@ -421,6 +417,21 @@ impl Api {
 }
 
 /// Cursors are base64url: nothing in them has to be encoded, or could name another address.
+/// Who speaks HTTP with a room. No redirect is followed: a secret goes where it was meant to.
+pub(super) fn http(server: &Server) -> Result<Client, ClientError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("custos/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT);
+    if server.is_plain() {
+        // A proxy would see what only this machine is to see.
+        builder = builder.no_proxy();
+    }
+    builder
+        .build()
+        .map_err(|error| ClientError::Usage(format!("TLS can't be set up: {error}")))
+}
+
 fn is_of_a_cursor(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
@@ -452,45 +463,5 @@ impl Coming<'_> {
         piece
             .map_err(still)?
             .map_err(|error| self.api.failed(&error))
-    }
-}
-
-/// Returns when bytes that are sent stand still for too long, with what that means.
-async fn watch(size: u64, sent: &AtomicU64) -> &'static str {
-    let (mut before, mut since) = (sent.load(Ordering::Relaxed), Instant::now());
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = sent.load(Ordering::Relaxed);
-        if now != before {
-            (before, since) = (now, Instant::now());
-        } else if now >= size && since.elapsed() > ACKNOWLEDGE {
-            return "the room did not acknowledge the bytes that were sent";
-        } else if now < size && since.elapsed() > STILL {
-            return "no more bytes could be sent";
-        }
-    }
-}
-
-/// Makes a request again, a few times, if it may succeed yet. Only for requests that deposit
-/// nothing and may be made twice.
-async fn patiently<T>(request: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, ClientError> {
-    for wait in RETRIES {
-        match request().await {
-            Err(error) if error.may_pass() || matches!(error, ClientError::Broken(_)) => {
-                tokio::time::sleep(pause(&error, wait)).await;
-            }
-            done => return done,
-        }
-    }
-    request().await
-}
-
-/// How long to wait before another attempt: what the room asks for, within bounds.
-pub(super) fn pause(error: &ClientError, usual: Duration) -> Duration {
-    match error {
-        ClientError::Refused(problem) => problem.retry_seconds.map_or(usual, |seconds| {
-            Duration::from_secs(seconds.min(MAX_RETRY_SECONDS)).max(usual)
-        }),
-        _ => usual,
     }
 }

@@ -1,26 +1,33 @@
 //! Depositing files: each once, in parallel, resumable by running the same command again.
 
+mod numbers;
 mod plan;
 mod send;
 
-use std::{collections::HashSet, path::PathBuf, sync::Mutex};
+use std::{collections::HashMap, path::PathBuf, sync::Mutex};
 
 use custos_core::{
     hash::Hash,
-    ids::{CaseId, PersonId, Timestamp},
+    ids::{CaseId, ItemId, PersonId, Timestamp},
 };
 use futures::{StreamExt, stream};
 
 use super::{
-    api::{Api, Listed},
+    api::{Api, Item, Listed},
     error::{ClientError, Problem},
-    hashes::Hashes,
     journal::{Journal, Kept},
-    names,
+    listing::{Entry, Found, Listing},
+    report::{Line, Mismatch, State, mismatches},
     source::{self, Count, Measured},
     told::Told,
 };
 use crate::ambient::Ambient;
+
+pub use numbers::References;
+
+/// Files that wait for their receipt at the same time: a checkpoint comes once a second, and
+/// until then there is none.
+const RECEIPTS_WAITING: usize = 2_048;
 
 /// What is to be deposited, and how.
 #[derive(Debug)]
@@ -28,53 +35,17 @@ pub struct Order {
     /// The case.
     pub case: CaseId,
     /// The files.
-    pub files: Vec<PathBuf>,
+    pub listing: Listing,
     /// What is told of each of them.
     pub told: Told,
     /// How exhibit references are made.
     pub references: References,
-    /// Hashes taken before.
-    pub hashes: Hashes,
-    /// Files that are sent at the same time.
+    /// Whether a file is left out that is not what a manifest says.
+    pub skip_mismatches: bool,
+    /// Files that are hashed or sent at the same time.
     pub jobs: usize,
     /// Where receipts are kept, if they are wanted.
     pub receipts: Option<PathBuf>,
-}
-
-/// How exhibit references are made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum References {
-    /// Of the file's name.
-    Names,
-    /// `PREFIX/n`, after the highest number that is known.
-    After(String),
-    /// `PREFIX/n` from this number on, in the order of the files.
-    From(String, u64),
-}
-
-impl References {
-    /// Reads `JS` or `JS/7`.
-    ///
-    /// # Errors
-    /// A line that says what is wrong.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let form = "give initials, like `JS`, or the first reference, like `JS/7`";
-        let (prefix, number) = match text.rsplit_once('/') {
-            Some((prefix, number)) => (prefix, Some(number)),
-            None => (text, None),
-        };
-        let odd = prefix.trim() != prefix || prefix.chars().any(char::is_control);
-        if prefix.is_empty() || odd || prefix.chars().count() > 100 {
-            return Err(form.into());
-        }
-        match number {
-            None | Some("") => Ok(Self::After(prefix.into())),
-            Some(number) => {
-                let first = custos_core::ids::decimal(number).map_err(|_| form)?;
-                Ok(Self::From(prefix.into(), first))
-            }
-        }
-    }
 }
 
 /// How a deposit came about.
@@ -122,7 +93,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn out(error: ClientError) -> Self {
+    pub(super) fn out(error: ClientError) -> Self {
         let standing = Standing::Out;
         Self { error, standing }
     }
@@ -146,15 +117,15 @@ impl Failure {
     }
 }
 
-/// What became of one file.
+/// What became of a file.
 #[derive(Debug)]
-pub struct Report {
-    /// As it was named on the command line.
-    pub file: PathBuf,
-    /// The file as it was hashed, if that succeeded.
-    pub measured: Option<Measured>,
-    /// What became of it.
-    pub result: Result<Done, Failure>,
+pub enum Became {
+    /// It is in the room.
+    In(Done),
+    /// It was not to be deposited.
+    LeftOut,
+    /// It failed.
+    Failed(Failure),
 }
 
 /// What is being done with a file.
@@ -170,6 +141,9 @@ pub enum Stage {
 
 /// Whoever shows what is going on.
 pub trait Watch {
+    /// So many files are to be hashed or sent.
+    fn stage(&self, _stage: Stage, _files: usize) {}
+
     /// A file of `size` bytes is worked on until the answer is dropped.
     fn begins(
         &self,
@@ -178,19 +152,9 @@ pub trait Watch {
         size: u64,
         count: Count,
     ) -> Box<dyn Send>;
-}
 
-/// How many files came out how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// In the room, by this run or an earlier one.
-    pub deposited: u64,
-    /// Of them, those that an earlier run deposited.
-    pub skipped: u64,
-    /// Of them, those in quarantine.
-    pub quarantined: u64,
-    /// Failed.
-    pub failed: u64,
+    /// One more of the stage is done with.
+    fn ended(&self) {}
 }
 
 /// One run of a deposit.
@@ -204,7 +168,7 @@ pub struct Run<'a> {
     /// Whoever shows it.
     pub watch: &'a (dyn Watch + Sync),
     /// Is told what became of each file, as soon as it is known.
-    pub ended: &'a (dyn Fn(&Report) + Sync),
+    pub ended: &'a (dyn Fn(&Line<'_>) + Sync),
     /// The time.
     pub ambient: &'a Ambient,
 }
@@ -213,73 +177,102 @@ pub struct Run<'a> {
 struct Ground {
     /// Who deposits; `None` when the token may not read.
     person: Option<PersonId>,
-    /// The items of the case, as far as the depositor may know of them.
-    items: Vec<Listed>,
+    /// The items of the case, as far as the depositor may know of them, by their size.
+    items: HashMap<u64, Vec<Listed>>,
+    /// Items that were read; `None` is one that can't be.
+    read: tokio::sync::Mutex<HashMap<ItemId, Option<Item>>>,
+    /// How much of the log is published, as far as was asked; whoever asks holds it.
+    published: tokio::sync::Mutex<u64>,
+    /// Receipts that are asked for at the same time, as many as files are sent.
+    receipts: tokio::sync::Semaphore,
     /// Why nothing more is tried.
     over: Mutex<Option<&'static str>>,
 }
 
-impl Run<'_> {
-    /// Deposits every file of the order. What becomes of each is told to `ended`.
+/// A file that was hashed.
+struct Hashed<'a> {
+    /// Its place in the listing.
+    position: usize,
+    /// Its number among those that are counted, from 0.
+    number: u64,
+    entry: &'a Entry,
+    measured: Measured,
+    mismatches: Vec<Mismatch>,
+}
+
+impl<'a> Run<'a> {
+    /// Deposits every file of the order. What becomes of each is told to `ended`, and all of it
+    /// at the end, in the order of the listing.
     ///
     /// # Errors
     /// Nothing was sent, because nothing can be deposited at all.
-    pub async fn run(&self) -> Result<Tally, ClientError> {
-        let files = self.files()?;
-        let ground = self.ground().await?;
-        let mut tally = Tally::default();
-        let mut measured = Vec::new();
-        let mut hashed = stream::iter(files.into_iter().enumerate())
-            .map(|(position, file)| async move { (position, self.measure(&file).await, file) })
-            .buffered(self.order.jobs);
-        while let Some((position, result, file)) = hashed.next().await {
-            match result {
-                Ok(file) => measured.push((position, file)),
-                Err(error) => self.end(
-                    &mut tally,
-                    &Report {
-                        file,
-                        measured: None,
-                        result: Err(Failure::out(error)),
-                    },
-                ),
-            }
-        }
-        drop(hashed);
-        let plans = self.plan(&ground, measured).await;
-        let mut reports = stream::iter(plans)
-            .map(|planned| self.carry_out(&ground, planned))
-            .buffer_unordered(self.order.jobs);
-        while let Some(report) = reports.next().await {
-            self.end(&mut tally, &report);
-        }
-        Ok(tally)
-    }
-
-    /// The files, each once, with nothing in the order that could not be meant.
-    fn files(&self) -> Result<Vec<PathBuf>, ClientError> {
-        let mut seen = HashSet::new();
-        let mut files = self.order.files.clone();
-        files.retain(|file| {
-            let canonical = std::fs::canonicalize(file).unwrap_or_else(|_| file.clone());
-            seen.insert(canonical)
-        });
-        if let Some(file) = self.order.hashes.shared(&files) {
-            return Err(ClientError::Usage(format!(
-                "the list of hashes names `{}` without its folder, and two files have that name; nothing was sent",
-                names::shown(file)
-            )));
-        }
+    pub async fn run(&self) -> Result<Vec<Line<'a>>, ClientError> {
         if let Some(folder) = &self.order.receipts {
             std::fs::create_dir_all(folder).map_err(ClientError::file(folder, "written"))?;
         }
-        Ok(files)
+        let ground = self.ground().await?;
+        let mut lines: Vec<(usize, Line<'a>)> = Vec::new();
+        let mut end = |position: usize, line: Line<'a>| {
+            (self.ended)(&line);
+            lines.push((position, line));
+        };
+        let mut measured = Vec::new();
+        let (here, elsewhere) = self.numbered();
+        for (position, _, entry) in elsewhere {
+            end(position, Line::left_out(entry));
+        }
+        self.watch.stage(Stage::Hashing, here.len());
+        let mut hashed = stream::iter(here)
+            .map(|file| async move { (file, self.measure(file.2).await) })
+            .buffered(self.order.jobs);
+        while let Some(((position, number, entry), result)) = hashed.next().await {
+            self.watch.ended();
+            match result {
+                Ok(found) => measured.push(Hashed {
+                    position,
+                    number,
+                    entry,
+                    mismatches: mismatches(entry, &found),
+                    measured: found,
+                }),
+                Err(error) => end(position, Line::unreadable(entry, error)),
+            }
+        }
+        drop(hashed);
+        let plans = self.plan(&ground, measured).await?;
+        self.watch.stage(Stage::Sending, plans.len());
+        let mut carried = stream::iter(plans)
+            .map(|planned| self.carry_out(&ground, planned))
+            .buffer_unordered(self.order.jobs)
+            .map(|(position, line)| self.take_receipt(&ground, position, line))
+            .buffer_unordered(RECEIPTS_WAITING);
+        while let Some((position, line)) = carried.next().await {
+            self.watch.ended();
+            end(position, line);
+        }
+        drop(carried);
+        lines.sort_by_key(|(position, _)| *position);
+        Ok(lines.into_iter().map(|(_, line)| line).collect())
+    }
+
+    /// Files that are to be hashed, and what is only reported, each with its place in the
+    /// listing and its number among those that are counted.
+    #[expect(clippy::type_complexity, reason = "two lists of the same three things")]
+    fn numbered(&self) -> (Vec<(usize, u64, &'a Entry)>, Vec<(usize, u64, &'a Entry)>) {
+        let mut number = 0;
+        let numbered = self.order.listing.entries.iter().enumerate();
+        let numbered = numbered.map(|(position, entry)| {
+            let of_entry = number;
+            number += u64::from(entry.counts());
+            (position, of_entry, entry)
+        });
+        numbered.partition(|(_, _, entry)| entry.found == Found::Here)
     }
 
     /// Asks what would make everything fail, before hours of hashing.
     async fn ground(&self) -> Result<Ground, ClientError> {
         let person = self.api.me().await?;
-        let mut items = Vec::new();
+        let mut items: HashMap<u64, Vec<Listed>> = HashMap::new();
         if person.is_some() {
             let case = self.api.case(self.order.case).await?;
             if !case.may.deposit {
@@ -290,7 +283,9 @@ impl Run<'_> {
                     retry_seconds: None,
                 }));
             }
-            items = case.items;
+            for item in case.items {
+                items.entry(item.size).or_default().push(item);
+            }
         } else if self.order.receipts.is_some() {
             return Err(ClientError::Usage(
                 "the token may not read, so it can't take receipts; nothing was sent, use another token or leave `--receipts`".into(),
@@ -299,30 +294,23 @@ impl Run<'_> {
         Ok(Ground {
             person,
             items,
+            read: tokio::sync::Mutex::default(),
+            published: tokio::sync::Mutex::default(),
+            receipts: tokio::sync::Semaphore::new(self.order.jobs),
             over: Mutex::new(None),
         })
     }
 
-    async fn measure(&self, file: &std::path::Path) -> Result<Measured, ClientError> {
+    async fn measure(&self, entry: &Entry) -> Result<Measured, ClientError> {
         let count = Count::default();
+        let file = entry.file.as_path();
         let size = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
         let _shown = self.watch.begins(Stage::Hashing, file, size, count.clone());
         let (path, shown) = (file.to_path_buf(), file.to_path_buf());
-        tokio::task::spawn_blocking(move || source::measure(&path, &count))
+        let wanted: Vec<&str> = entry.expected.iter().map(|hash| hash.algorithm).collect();
+        tokio::task::spawn_blocking(move || source::measure(&path, &wanted, &count))
             .await
             .map_err(|stopped| ClientError::file(shown, "read")(std::io::Error::other(stopped)))?
-    }
-
-    fn end(&self, tally: &mut Tally, report: &Report) {
-        match &report.result {
-            Ok(done) => {
-                tally.deposited += 1;
-                tally.skipped += u64::from(done.outcome != Outcome::Deposited);
-                tally.quarantined += u64::from(done.kept.quarantined);
-            }
-            Err(_) => tally.failed += 1,
-        }
-        (self.ended)(report);
     }
 }
 
@@ -337,24 +325,33 @@ fn fits(size: u64, sha256: &Hash, measured: &Measured) -> Result<(), ClientError
     )))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl<'a> Line<'a> {
+    /// What is only reported.
+    fn left_out(entry: &'a Entry) -> Self {
+        let became = match &entry.found {
+            Found::Unreadable(why) => {
+                Became::Failed(Failure::out(ClientError::file(&entry.file, "read")(
+                    std::io::Error::other(why.clone()),
+                )))
+            }
+            _ => Became::LeftOut,
+        };
+        Self {
+            entry,
+            state: State::of(entry),
+            mismatches: Vec::new(),
+            measured: None,
+            became,
+        }
+    }
 
-    #[test]
-    fn references_are_counted_from_what_is_given() {
-        assert_eq!(References::parse("JS"), Ok(References::After("JS".into())));
-        assert_eq!(References::parse("JS/"), Ok(References::After("JS".into())));
-        assert_eq!(
-            References::parse("JS/7"),
-            Ok(References::From("JS".into(), 7))
-        );
-        assert_eq!(
-            References::parse("A/B/7"),
-            Ok(References::From("A/B".into(), 7))
-        );
-        for odd in ["", "/", "/7", "JS/x", "JS/07", " JS", "J\nS", "JS/-1"] {
-            assert!(References::parse(odd).is_err(), "{odd}");
+    fn unreadable(entry: &'a Entry, error: ClientError) -> Self {
+        Self {
+            entry,
+            state: State::Unreadable,
+            mismatches: Vec::new(),
+            measured: None,
+            became: Became::Failed(Failure::out(error)),
         }
     }
 }

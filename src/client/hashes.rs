@@ -1,9 +1,4 @@
 //! Lists of hashes that were taken at acquisition, as `sha256sum` and its kin write them.
-//!
-//! ```text
-//! 64 hex digits, two spaces (or space and `*`), file name
-//! \64 hex digits  name with `\\`, `\n`, `\r` escaped
-//! ```
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,12 +9,10 @@ use std::{
     path::Path,
 };
 
-use super::{error::ClientError, names, told::Declared};
+use super::{error::ClientError, manifest::Manifest, names, told::Declared};
 
 /// Largest list, in bytes.
 const MAX_LIST_BYTES: u64 = 64 << 20;
-/// Algorithms by the number of their hex digits.
-const ALGORITHMS: [(&str, usize); 4] = [("md5", 32), ("sha1", 40), ("sha256", 64), ("sha512", 128)];
 
 /// Hashes by the file name that they stand beside.
 #[derive(Debug, Default)]
@@ -50,18 +43,17 @@ impl Hashes {
         if bytes.len() as u64 > MAX_LIST_BYTES {
             return Err(format!("it is longer than {MAX_LIST_BYTES} bytes"));
         }
-        for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if line.is_empty() || line.starts_with(b"#") {
-                continue;
+        for row in Manifest::sums(bytes)? {
+            let known = self.by_name.entry(row.name).or_default();
+            for declared in row.hashes {
+                if known.iter().any(|k| k.algorithm == declared.algorithm) {
+                    return Err(format!(
+                        "line {} names a file for the second time",
+                        row.line
+                    ));
+                }
+                known.push(declared);
             }
-            let odd = || format!("line {} is not a hash, two spaces and a file name", at + 1);
-            let (name, declared) = line_parts(line).ok_or_else(odd)?;
-            let known = self.by_name.entry(name).or_default();
-            if known.iter().any(|k| k.algorithm == declared.algorithm) {
-                return Err(format!("line {} names a file for the second time", at + 1));
-            }
-            known.push(declared);
         }
         Ok(())
     }
@@ -77,56 +69,14 @@ impl Hashes {
     }
 
     /// Files among `paths` whose declared hashes would also be those of another.
-    pub fn shared<'a>(&self, paths: &'a [std::path::PathBuf]) -> Option<&'a Path> {
+    pub fn shared<'a>(&self, mut paths: impl Iterator<Item = &'a Path>) -> Option<&'a Path> {
         let mut seen = HashSet::new();
-        paths
-            .iter()
-            .find(|path| {
-                let name = path.file_name().unwrap_or(OsStr::new(""));
-                let by_name = !self.by_name.contains_key(path.as_os_str().as_bytes());
-                by_name && self.by_name.contains_key(name.as_bytes()) && !seen.insert(name)
-            })
-            .map(std::path::PathBuf::as_path)
+        paths.find(|path| {
+            let name = path.file_name().unwrap_or(OsStr::new(""));
+            let by_name = !self.by_name.contains_key(path.as_os_str().as_bytes());
+            by_name && self.by_name.contains_key(name.as_bytes()) && !seen.insert(name)
+        })
     }
-}
-
-fn line_parts(line: &[u8]) -> Option<(Vec<u8>, Declared)> {
-    let (escaped, line) = match line.strip_prefix(b"\\") {
-        Some(rest) => (true, rest),
-        None => (false, line),
-    };
-    let digits = line.iter().position(|byte| !byte.is_ascii_hexdigit())?;
-    let (value, rest) = line.split_at(digits);
-    let (algorithm, _) = ALGORITHMS
-        .into_iter()
-        .find(|(_, length)| *length == digits)?;
-    let name = rest
-        .strip_prefix(b"  ")
-        .or_else(|| rest.strip_prefix(b" *"))?;
-    let name = if escaped {
-        unescaped(name)?
-    } else {
-        name.to_vec()
-    };
-    let value = String::from_utf8(value.to_ascii_lowercase()).ok()?;
-    (!name.is_empty()).then_some((name, Declared { algorithm, value }))
-}
-
-fn unescaped(name: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = name.iter();
-    let mut plain = Vec::new();
-    while let Some(byte) = bytes.next() {
-        plain.push(match byte {
-            b'\\' => match bytes.next()? {
-                b'\\' => b'\\',
-                b'n' => b'\n',
-                b'r' => b'\r',
-                _ => return None,
-            },
-            byte => *byte,
-        });
-    }
-    Some(plain)
 }
 
 #[cfg(test)]
@@ -175,9 +125,9 @@ mod tests {
     fn a_name_that_two_files_share_is_found() {
         let hashes = read(format!("{}  a\n{}  x/b", "ab".repeat(32), "cd".repeat(32)).as_bytes())
             .expect("a list");
-        let paths = |names: [&str; 2]| names.map(std::path::PathBuf::from);
-        assert!(hashes.shared(&paths(["x/a", "y/a"])).is_some());
-        assert!(hashes.shared(&paths(["x/a", "y/b"])).is_none());
-        assert!(hashes.shared(&paths(["x/b", "y/b"])).is_none());
+        let shared = |names: [&'static str; 2]| hashes.shared(names.into_iter().map(Path::new));
+        assert!(shared(["x/a", "y/a"]).is_some());
+        assert!(shared(["x/a", "y/b"]).is_none());
+        assert!(shared(["x/b", "y/b"]).is_none());
     }
 }

@@ -3,6 +3,7 @@
 //! One JSON object a line, each durable before what it allows is done:
 //!
 //! ```text
+//! {"v":1,"state":"numbered",...,"reference"}  before any file of a run is announced
 //! {"v":1,"state":"announced",...,"upload"}    before the first byte is sent
 //! {"v":1,"state":"acknowledged",...,"item"}   after the room acknowledged the deposit
 //! ```
@@ -67,6 +68,11 @@ impl Key {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Known {
+    /// Nothing was said of it yet; when it is, then under this reference.
+    Numbered {
+        /// Exhibit reference.
+        reference: String,
+    },
     /// Announced; whether its bytes were taken in, the room knows.
     Announced {
         /// The id under which its bytes are sent.
@@ -84,7 +90,7 @@ impl Known {
     /// Its exhibit reference.
     pub fn reference(&self) -> &str {
         match self {
-            Self::Announced { reference, .. } => reference,
+            Self::Numbered { reference } | Self::Announced { reference, .. } => reference,
             Self::Acknowledged(kept) => &kept.reference,
         }
     }
@@ -170,14 +176,15 @@ impl Journal {
         self.inner().known.get(key).cloned()
     }
 
-    /// Every reference that was given in a case of a room.
+    /// Every reference that was announced in a case of a room.
     pub fn references(&self, server: &Server, case: CaseId) -> Vec<String> {
         let server = server.to_string();
         let inner = self.inner();
         let of_case = inner
             .known
             .iter()
-            .filter(|(key, _)| key.server == server && key.case == case);
+            .filter(|(key, _)| key.server == server && key.case == case)
+            .filter(|(_, known)| !matches!(known, Known::Numbered { .. }));
         of_case.map(|(_, known)| known.reference().into()).collect()
     }
 
@@ -200,21 +207,33 @@ impl Journal {
     /// # Errors
     /// The line can't be made durable.
     pub fn note(&self, at: Timestamp, key: &Key, known: &Known) -> Result<(), ClientError> {
-        let line = Line {
-            v: VERSION,
-            at,
-            key: key.clone(),
-            known: known.clone(),
-        };
-        let mut bytes = serde_json::to_vec(&line).expect("texts and numbers are JSON");
-        bytes.push(b'\n');
+        self.note_all(at, vec![(key.clone(), known.clone())])
+    }
+
+    /// Writes what is known of many files, with one sync for all. Blocks. A crash leaves the
+    /// first of them, or all.
+    ///
+    /// # Errors
+    /// The lines can't be made durable.
+    pub fn note_all(&self, at: Timestamp, all: Vec<(Key, Known)>) -> Result<(), ClientError> {
+        if all.is_empty() {
+            return Ok(());
+        }
+        let (mut bytes, mut noted) = (Vec::new(), Vec::with_capacity(all.len()));
+        for (key, known) in all {
+            let v = VERSION;
+            let line = Line { v, at, key, known };
+            serde_json::to_writer(&mut bytes, &line).expect("texts and numbers are JSON");
+            bytes.push(b'\n');
+            noted.push((line.key, line.known));
+        }
         let mut inner = self.inner();
         inner
             .file
             .write_all(&bytes)
             .and_then(|()| inner.file.sync_data())
             .map_err(ClientError::file(&self.path, "written"))?;
-        inner.known.insert(line.key, line.known);
+        inner.known.extend(noted);
         Ok(())
     }
 
@@ -350,6 +369,26 @@ mod tests {
                 .references(&server, CaseId::from_bytes([9; 16]))
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_number_is_kept_and_not_yet_given() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("journal");
+        let journal = Journal::open(&path).expect("begun");
+        let numbered = |n: u64| Known::Numbered {
+            reference: format!("JS/{n}"),
+        };
+        let all = vec![(key("a"), numbered(1)), (key("b"), numbered(2))];
+        journal.note_all(now(), all).expect("noted");
+        journal.note_all(now(), Vec::new()).expect("noted");
+        journal.note(now(), &key("b"), &announced()).expect("noted");
+        drop(journal);
+        let journal = Journal::open(&path).expect("opened");
+        assert_eq!(journal.known(&key("a")), Some(numbered(1)));
+        let server = Server::parse("https://room.example").expect("an origin");
+        let given = journal.references(&server, key("a").case);
+        assert_eq!(given, [announced().reference()]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Names of files: as they are sent, as they are shown, and what is made of them.
 
 use std::{
-    collections::HashSet,
     ffi::OsStr,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
@@ -110,17 +109,6 @@ pub fn reference(path: &Path) -> String {
     }
 }
 
-/// `reference`, or `reference (2)` and so on until nobody has it.
-pub fn free(reference: &str, taken: &HashSet<String>) -> String {
-    if !taken.contains(reference) {
-        return reference.into();
-    }
-    (2_u64..)
-        .map(|n| format!("{reference} ({n})"))
-        .find(|candidate| !taken.contains(candidate))
-        .expect("numbers do not end before the set does")
-}
-
 /// The reference to try after one that is taken: `JS/7` after `JS/6`, `a.txt (2)` after `a.txt`.
 pub fn after(reference: &str) -> String {
     let numbered = |head: &str, number: &str, tail: &str| {
@@ -210,9 +198,6 @@ mod tests {
         assert_eq!(reference(path(b"a\nb\xff")), "a_b\u{fffd}");
         assert_eq!(reference(Path::new(" ")), "unnamed");
         assert_eq!(reference(Path::new(&"é".repeat(120))).chars().count(), 120);
-        let taken = HashSet::from(["a".into(), "a (2)".into()]);
-        assert_eq!(free("a", &taken), "a (3)");
-        assert_eq!(free("b", &taken), "b");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use super::error::ClientError;
 
 /// What the names of unfinished files begin with; a killed process leaves one behind.
-const UNFINISHED: &str = ".custos-unfinished-";
+pub(super) const UNFINISHED: &str = ".custos-unfinished-";
 
 /// A file that is being written beside the place where it will stand.
 #[derive(Debug)]

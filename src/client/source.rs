@@ -16,7 +16,7 @@ use custos_core::hash::{Hash, Sha256};
 use futures::{Stream, stream};
 use tokio::sync::mpsc;
 
-use super::error::ClientError;
+use super::{digests::Digests, error::ClientError, told::Declared};
 
 /// Bytes that are read, hashed and handed on at once.
 const PIECE_BYTES: usize = 64 << 10;
@@ -38,16 +38,22 @@ pub struct Measured {
     pub modified: String,
     /// SHA-256 of the whole.
     pub sha256: Hash,
+    /// SHA-256 and every other hash that was wanted.
+    pub hashes: Vec<Declared>,
 }
 
 /// Bytes that went through, for whoever shows progress.
 pub type Count = Arc<AtomicU64>;
 
-/// Hashes a file. Blocks.
+/// Hashes a file: SHA-256, and the algorithms that are `wanted`. Blocks.
 ///
 /// # Errors
 /// It is no regular file, can't be read, or changes while it is read.
-pub fn measure(given: &Path, count: &AtomicU64) -> Result<Measured, ClientError> {
+pub fn measure(
+    given: &Path,
+    wanted: &[&'static str],
+    count: &AtomicU64,
+) -> Result<Measured, ClientError> {
     let read = |cause| ClientError::file(given, "read")(cause);
     let canonical = fs::canonicalize(given).map_err(read)?;
     let mut file = open(&canonical).map_err(read)?;
@@ -56,7 +62,7 @@ pub fn measure(given: &Path, count: &AtomicU64) -> Result<Measured, ClientError>
         let limit = format!("it is larger than {MAX_BYTES} bytes, which is the most a room takes");
         return Err(read(io::Error::other(limit)));
     }
-    let mut hash = Sha256::new();
+    let mut digests = Digests::new(wanted.iter().copied());
     let mut piece = vec![0; PIECE_BYTES];
     let mut length = 0;
     loop {
@@ -64,7 +70,7 @@ pub fn measure(given: &Path, count: &AtomicU64) -> Result<Measured, ClientError>
         if got == 0 {
             break;
         }
-        hash.update(&piece[..got]);
+        digests.update(&piece[..got]);
         length += got as u64;
         count.fetch_add(got as u64, Ordering::Relaxed);
     }
@@ -72,12 +78,14 @@ pub fn measure(given: &Path, count: &AtomicU64) -> Result<Measured, ClientError>
     if before != after || length != before.size {
         return Err(ClientError::Changed);
     }
+    let (sha256, hashes) = digests.finish();
     Ok(Measured {
         given: given.into(),
         canonical,
         size: length,
         modified: before.modified,
-        sha256: hash.finish(),
+        sha256,
+        hashes,
     })
 }
 
@@ -209,7 +217,7 @@ mod tests {
             let content: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
             let (_folder, path) = file(&content);
             let count = AtomicU64::new(0);
-            let measured = measure(&path, &count).expect("hashed");
+            let measured = measure(&path, &[], &count).expect("hashed");
             assert_eq!(measured.size, length as u64);
             assert_eq!(count.into_inner(), length as u64);
             assert_eq!(sent(&measured).await, (content, true));
@@ -226,7 +234,7 @@ mod tests {
             Vec::new(),
         ] {
             let (_folder, path) = file(&content);
-            let measured = measure(&path, &AtomicU64::new(0)).expect("hashed");
+            let measured = measure(&path, &[], &AtomicU64::new(0)).expect("hashed");
             fs::write(&path, &change).expect("written");
             let (bytes, whole) = sent(&measured).await;
             assert!(!whole && bytes.len() < content.len(), "{}", change.len());
@@ -240,7 +248,7 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).expect("a link");
         let count = AtomicU64::new(0);
         assert_eq!(
-            measure(&link, &count).expect("hashed").canonical,
+            measure(&link, &[], &count).expect("hashed").canonical,
             fs::canonicalize(&path).expect("there")
         );
         for odd in [
@@ -248,7 +256,7 @@ mod tests {
             Path::new("/dev/zero"),
             &folder.path().join("none"),
         ] {
-            assert!(measure(odd, &count).is_err(), "{}", odd.display());
+            assert!(measure(odd, &[], &count).is_err(), "{}", odd.display());
         }
     }
 }

@@ -9,7 +9,12 @@ use custos_core::{
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::names::Name;
+use super::{manifest::Words, names::Name};
+
+/// Longest line that a room takes, in characters.
+const MAX_LINE_CHARS: usize = 300;
+/// The particular that tells the original path of a file.
+const FILE_PATH: &str = "file_path";
 
 /// When something was captured, and by which clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +121,33 @@ pub struct Announcement<'a> {
 }
 
 impl Told {
+    /// What is told of one file: these words, those of a manifest in their place, and its path.
+    pub fn of_file(&self, words: Option<&Words>, path: Option<&str>) -> Self {
+        let mut told = self.clone();
+        if let Some(words) = words {
+            told.captured = words.captured.or(told.captured);
+            told.restricted = words.restricted.unwrap_or(told.restricted);
+            for (name, text) in &words.texts {
+                let field = match name.as_str() {
+                    "description" => &mut told.description,
+                    "place" => &mut told.place,
+                    "device" => &mut told.device,
+                    "tool" => &mut told.tool,
+                    "authority" => &mut told.authority,
+                    "source" => &mut told.source,
+                    particular => told.particulars.entry(particular.into()).or_default(),
+                };
+                field.clone_from(text);
+            }
+        }
+        if let Some(path) = path {
+            let particulars = &mut told.particulars;
+            let field = particulars.entry(FILE_PATH.into());
+            field.or_insert_with(|| end_of(path));
+        }
+        told
+    }
+
     /// What is told of one file.
     pub fn announce<'a>(
         &'a self,
@@ -144,6 +176,16 @@ impl Told {
             derived: self.derived.as_ref(),
         }
     }
+}
+
+/// As much of a path's end as a room takes.
+fn end_of(path: &str) -> String {
+    let chars = path.chars().count();
+    if chars <= MAX_LINE_CHARS {
+        return path.into();
+    }
+    let end = path.chars().skip(chars - MAX_LINE_CHARS + 1);
+    std::iter::once('\u{2026}').chain(end).collect()
 }
 
 impl Announcement<'_> {
@@ -179,6 +221,36 @@ mod tests {
         ] {
             assert!(Captured::parse(odd).is_err(), "{odd}");
         }
+    }
+
+    #[test]
+    fn what_a_manifest_tells_stands_before_what_is_told_of_all() {
+        let all = Told {
+            description: "a search".into(),
+            place: "a lock-up".into(),
+            ..Told::default()
+        };
+        let mut words = Words {
+            restricted: Some(true),
+            ..Words::default()
+        };
+        let texts = [("description", "a photo"), ("device_serial", "KX-77")];
+        words.texts = texts.map(|(a, b)| (a.into(), b.into())).into();
+        let told = all.of_file(Some(&words), Some("usb/a.jpg"));
+        assert_eq!(
+            (told.description.as_str(), told.restricted),
+            ("a photo", true)
+        );
+        assert_eq!(told.place, "a lock-up");
+        assert_eq!(told.particulars["device_serial"], "KX-77");
+        assert_eq!(told.particulars["file_path"], "usb/a.jpg");
+        // A path that is told by name stays, and a long one keeps its end.
+        words.texts.insert("file_path".into(), "D:\\a.jpg".into());
+        let told = all.of_file(Some(&words), Some("usb/a.jpg"));
+        assert_eq!(told.particulars["file_path"], "D:\\a.jpg");
+        let long = format!("{}/a.jpg", "x".repeat(400));
+        let kept = all.of_file(None, Some(&long)).particulars["file_path"].clone();
+        assert!(kept.ends_with("x/a.jpg") && kept.chars().count() == MAX_LINE_CHARS);
     }
 
     #[test]

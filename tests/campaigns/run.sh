@@ -9,15 +9,18 @@ cd "$(dirname "$0")/../.."
 
 cycles=100
 rounds=1
+files=600
 case ${1-} in
   '') ;;
-  --long) cycles=2000 rounds=20 ;;
+  --long) cycles=2000 rounds=20 files=10000 ;;
   *) echo "usage: tests/campaigns/run.sh [--long]" >&2; exit 2 ;;
 esac
 [ -n "${CUSTOS_BIN-}" ] && [ -n "${CUSTOS_VERIFY_BIN-}" ] ||
   cargo build --quiet --locked -p custos -p custos-verify --bins
 python3 tests/campaigns/kill.py --cycles "$cycles"
 python3 tests/campaigns/backup.py --rounds "$rounds"
+python3 tests/campaigns/bulk.py --files "$files"
+python3 tests/campaigns/case.py
 python3 tests/campaigns/slow.py ${1+"$1"}
 if [ "${1-}" = --long ]; then
   cargo build --quiet --release --locked -p custos -p custos-verify --bins

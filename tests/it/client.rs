@@ -1,5 +1,7 @@
 //! The command line as a depositor meets it: the built program against a room on a socket.
 
+mod bulk;
+mod commands;
 mod proofs;
 mod refusals;
 mod resume;
@@ -43,6 +45,18 @@ struct Ended {
 impl Ended {
     /// The JSON objects on standard output, by file name.
     fn objects(&self) -> Vec<Value> {
+        let mut lines = self.lines();
+        lines.retain(|line| line["summary"].is_null());
+        lines
+    }
+
+    /// What stands at the end: how many came out how.
+    fn summary(&self) -> Value {
+        let last = self.lines().pop().expect("a line");
+        last["summary"].clone()
+    }
+
+    fn lines(&self) -> Vec<Value> {
         let lines = self.out.lines();
         lines
             .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
@@ -286,7 +300,7 @@ async fn files_of_every_kind_are_deposited_once() {
 
 #[test]
 fn the_help_says_what_there_is() {
-    for name in ["deposit", "receipt", "bundle"] {
+    for name in ["deposit", "receipt", "bundle", "sign-in"] {
         let output = Command::new(env!("CARGO_BIN_EXE_custos"))
             .args([name, "--help"])
             .env_clear()

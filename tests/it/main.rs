@@ -12,6 +12,7 @@ mod listing;
 mod once;
 mod origins;
 mod pages;
+mod pages_of_the_manual;
 mod ranges;
 mod register;
 mod requests;

@@ -1,24 +1,30 @@
 //! What is to be done with each file: what the journal knows, what the room has, and the
 //! exhibit references of the rest.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, hash_map::Entry};
 
-use custos_core::ids::{ItemId, UploadId};
+use custos_core::{
+    hash::Hash,
+    ids::{ItemId, PersonId, UploadId},
+};
 
-use super::{Failure, Ground, Outcome, References, Run, Standing, fits};
+use super::{
+    Failure, Ground, Hashed, Outcome, References, Run, Standing, fits,
+    numbers::{self, Numbers},
+};
 use crate::client::{
     api::Listed,
     error::ClientError,
     journal::{Kept, Key, Known},
-    names::{self, Name},
+    names::Name,
     receipt,
     source::Measured,
-    told::Declared,
+    told::{Declared, Told},
 };
 
 /// A file and what is to be done with it.
-pub(super) struct Planned {
-    pub(super) measured: Measured,
+pub(super) struct Planned<'a> {
+    pub(super) file: Hashed<'a>,
     pub(super) key: Key,
     pub(super) step: Step,
 }
@@ -32,6 +38,8 @@ pub(super) enum Step {
         reference: String,
         announced: Option<UploadId>,
     },
+    /// It is not what it should be, and is not wanted then.
+    LeaveOut,
     /// It can't be told.
     Give(Failure),
 }
@@ -40,52 +48,90 @@ pub(super) enum Step {
 enum Found {
     In(Outcome, Kept),
     /// Announced under this reference in words with this fingerprint, and not taken in.
-    Announced(UploadId, String, custos_core::hash::Hash),
+    Announced(UploadId, String, Hash),
+    /// To be announced under this reference, as an earlier run decided.
+    Numbered(String),
     New,
     Failed(Failure),
 }
 
-impl Run<'_> {
-    /// Plans every file, in the order of the command line.
+impl<'a> Run<'a> {
+    /// Plans every file, in the order of the listing, and makes it durable which reference each
+    /// will have: so that the run which goes on after this one gives the same.
     pub(super) async fn plan(
         &self,
         ground: &Ground,
-        files: Vec<(usize, Measured)>,
-    ) -> Vec<Planned> {
+        files: Vec<Hashed<'a>>,
+    ) -> Result<Vec<Planned<'a>>, ClientError> {
         let mut found = Vec::new();
-        for (position, measured) in files {
-            let key = Key::of(self.api.server(), self.order.case, &measured);
-            let state = self.find(ground, &key, &measured).await;
-            found.push((position, measured, key, state));
+        for file in files {
+            let key = Key::of(self.api.server(), self.order.case, &file.measured);
+            let state = self.find(ground, &key, &file.measured).await;
+            found.push((file, key, state));
         }
         // An item that is known to be another file can't be this one, whatever its bytes; one
         // whose file is gone may be this file under a new name.
         let (server, case) = (self.api.server(), self.order.case);
         let mut used = self.journal.items_in_place(server, case);
-        for (_, measured, key, state) in &mut found {
-            if matches!(state, Found::New) {
-                *state = self.look(ground, (measured, key), &mut used).await;
+        for (file, key, state) in &mut found {
+            if matches!(state, Found::New | Found::Numbered(_))
+                && let Some(known) = self.look(ground, (file, key), &mut used).await
+            {
+                *state = known;
             }
         }
-        let mut taken: HashSet<String> = ground.items.iter().map(|i| i.reference.clone()).collect();
+        let items = ground.items.values().flatten();
+        let mut taken: HashSet<String> = items.map(|item| item.reference.clone()).collect();
         taken.extend(self.journal.references(server, case));
-        found
-            .into_iter()
-            .map(|(position, measured, key, state)| {
-                let step = self.step(position, &measured, state, &mut taken);
-                Planned {
-                    measured,
-                    key,
-                    step,
-                }
+        let mut numbers = Numbers::new(&self.order.references, taken);
+        let decided: Vec<_> = found
+            .iter()
+            .map(|(file, _, state)| self.decided(file, state, &mut numbers))
+            .collect();
+        let found = found.into_iter().zip(decided);
+        let planned: Vec<Planned<'a>> = found
+            .map(|((file, key, state), decided)| {
+                let step = self.step(&file, state, decided, &mut numbers);
+                Planned { file, key, step }
             })
-            .collect()
+            .collect();
+        self.note_numbers(&planned)?;
+        Ok(planned)
+    }
+
+    /// Keeps the references of what will be announced.
+    fn note_numbers(&self, planned: &[Planned<'a>]) -> Result<(), ClientError> {
+        let new = planned.iter().filter_map(|planned| match &planned.step {
+            Step::Send {
+                reference,
+                announced: None,
+            } if !self.is_fixed(&planned.file) => {
+                let reference = reference.clone();
+                let known = Known::Numbered { reference };
+                // An announcement says more, and stays.
+                let before = self.journal.known(&planned.key);
+                let new = match before {
+                    None => true,
+                    Some(Known::Numbered { .. }) => before.as_ref() != Some(&known),
+                    Some(_) => false,
+                };
+                new.then(|| (planned.key.clone(), known))
+            }
+            _ => None,
+        });
+        self.journal.note_all(self.ambient.now(), new.collect())
+    }
+
+    /// Whether the file can have no other reference than one.
+    pub(super) fn is_fixed(&self, file: &Hashed<'_>) -> bool {
+        asked(file).is_some() || matches!(self.order.references, References::From(..))
     }
 
     /// What the journal knows, and the room of what the journal only announced.
     async fn find(&self, ground: &Ground, key: &Key, measured: &Measured) -> Found {
         match self.journal.known(key) {
             None => Found::New,
+            Some(Known::Numbered { reference }) => Found::Numbered(reference),
             Some(Known::Acknowledged(kept)) => Found::In(Outcome::Skipped, kept),
             Some(Known::Announced {
                 upload,
@@ -148,89 +194,121 @@ impl Run<'_> {
     async fn look(
         &self,
         ground: &Ground,
-        (measured, key): (&Measured, &Key),
+        (file, key): (&Hashed<'_>, &Key),
         used: &mut HashSet<ItemId>,
-    ) -> Found {
-        let Some(person) = ground.person else {
-            return Found::New;
-        };
+    ) -> Option<Found> {
+        let (person, measured) = (ground.person?, &file.measured);
         let likely = |listed: &&Listed| {
-            listed.size == measured.size
-                && !used.contains(&listed.id)
-                && self.would_give(&listed.reference, measured)
+            let would = match asked(file) {
+                Some(reference) => reference == listed.reference,
+                None => self
+                    .order
+                    .references
+                    .would_give(&listed.reference, measured),
+            };
+            would && !used.contains(&listed.id)
         };
-        for listed in ground.items.iter().filter(likely) {
-            // One that can't be read now is not one that is known to be there.
-            let Ok(item) = self.api.item(listed.id).await else {
+        let of_size = ground.items.get(&measured.size)?;
+        let likely: Vec<&Listed> = of_size.iter().filter(likely).collect();
+        for listed in likely {
+            let Some(quarantined) = self.is_this(ground, person, listed, measured).await else {
                 continue;
             };
-            if item.depositor == person && fits(listed.size, &item.sha256, measured).is_ok() {
-                let kept = Kept {
-                    item: listed.id,
-                    reference: listed.reference.clone(),
-                    quarantined: item.states.iter().any(|state| state == "quarantined"),
-                    index: None,
-                    c: None,
-                };
-                used.insert(listed.id);
-                return match self.acknowledge(key, &kept) {
-                    Ok(()) => Found::In(Outcome::Skipped, kept),
-                    Err(error) => Found::Failed(Failure {
-                        error,
-                        standing: Standing::In(Box::new(kept)),
-                    }),
-                };
-            }
+            let kept = Kept {
+                item: listed.id,
+                reference: listed.reference.clone(),
+                quarantined,
+                index: None,
+                c: None,
+            };
+            used.insert(listed.id);
+            return Some(match self.acknowledge(key, &kept) {
+                Ok(()) => Found::In(Outcome::Skipped, kept),
+                Err(error) => Found::Failed(Failure {
+                    error,
+                    standing: Standing::In(Box::new(kept)),
+                }),
+            });
         }
-        Found::New
+        None
     }
 
-    fn would_give(&self, reference: &str, measured: &Measured) -> bool {
-        let rest_after = |prefix: &str| reference.strip_prefix(prefix);
-        match &self.order.references {
-            References::Names => {
-                let rest = rest_after(&names::reference(&measured.given)).map(str::to_owned);
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
-            }
-            References::After(prefix) | References::From(prefix, _) => {
-                rest_after(prefix).is_some_and(|rest| rest.starts_with('/'))
-            }
+    /// Whether an item has these bytes of this person, and then whether it is in quarantine.
+    /// Each item is asked for once, however many files have its size.
+    async fn is_this(
+        &self,
+        ground: &Ground,
+        person: PersonId,
+        listed: &Listed,
+        measured: &Measured,
+    ) -> Option<bool> {
+        let mut read = ground.read.lock().await;
+        if let Entry::Vacant(unread) = read.entry(listed.id) {
+            // One that can't be read now is not one that is known to be there.
+            unread.insert(self.api.item(listed.id).await.ok());
         }
+        let item = read.get(&listed.id)?.as_ref()?;
+        let same = item.depositor == person && fits(listed.size, &item.sha256, measured).is_ok();
+        same.then(|| item.states.iter().any(|state| state == "quarantined"))
+    }
+
+    /// The reference that a file must have: the one that its manifest names, or the one that an
+    /// earlier run decided on, if nobody has it. They are taken before any other is given.
+    fn decided(
+        &self,
+        file: &Hashed<'_>,
+        state: &Found,
+        numbers: &mut Numbers<'_>,
+    ) -> Option<Result<String, ClientError>> {
+        if self.is_left_out(file) {
+            return None;
+        }
+        match (asked(file), state) {
+            (_, Found::In(..) | Found::Failed(_)) => None,
+            (Some(asked), Found::Announced(_, before, _)) if asked == before => {
+                Some(Ok(asked.into()))
+            }
+            (Some(asked), _) if numbers.take(asked) => Some(Ok(asked.into())),
+            (Some(asked), _) => Some(Err(numbers::taken(asked))),
+            (None, _) if self.is_fixed(file) => None,
+            (None, Found::Announced(_, before, _)) => Some(Ok(before.clone())),
+            (None, Found::Numbered(before)) => {
+                let ours = self.order.references.would_give(before, &file.measured);
+                (ours && numbers.take(before)).then(|| Ok(before.clone()))
+            }
+            (None, Found::New) => None,
+        }
+    }
+
+    fn is_left_out(&self, file: &Hashed<'_>) -> bool {
+        self.order.skip_mismatches && !file.mismatches.is_empty()
     }
 
     fn step(
         &self,
-        position: usize,
-        measured: &Measured,
+        file: &Hashed<'_>,
         found: Found,
-        taken: &mut HashSet<String>,
+        decided: Option<Result<String, ClientError>>,
+        numbers: &mut Numbers<'_>,
     ) -> Step {
         let announced = match found {
             Found::In(outcome, kept) => return Step::Nothing(outcome, kept),
             Found::Failed(failure) => return Step::Give(failure),
+            _ if self.is_left_out(file) => return Step::LeaveOut,
             Found::Announced(upload, reference, told) => Some((upload, reference, told)),
-            Found::New => None,
+            Found::New | Found::Numbered(_) => None,
         };
-        let before = announced.as_ref().map(|(_, reference, _)| reference);
-        let reference = match (&self.order.references, before) {
-            (References::From(prefix, first), _) => {
-                let reference = format!("{prefix}/{}", first.saturating_add(position as u64));
-                if before != Some(&reference) && !taken.insert(reference.clone()) {
-                    let what = format!(
-                        "the reference `{reference}` is taken in this case; name another with `--reference`"
-                    );
-                    return Step::Give(Failure::out(ClientError::Usage(what)));
-                }
-                reference
-            }
-            (_, Some(before)) => before.clone(),
-            (References::After(prefix), None) => format!("{prefix}/{}", next(prefix, taken)),
-            (References::Names, None) => names::free(&names::reference(&measured.given), taken),
+        let before = announced
+            .as_ref()
+            .map(|(_, reference, _)| reference.as_str());
+        let give = || numbers.give(file.number, &file.measured, before);
+        let reference = match decided.unwrap_or_else(give) {
+            Ok(reference) => reference,
+            Err(error) => return Step::Give(Failure::out(error)),
         };
-        taken.insert(reference.clone());
-        let (name, declared) = (self.name(measured), self.declared(measured));
-        let told = self.order.told.announce(&reference, &name, &declared);
-        let fingerprint = told.fingerprint();
+        let (name, declared) = (self.name(file), self.declared(file));
+        let told = self.told(file);
+        let fingerprint = told.announce(&reference, &name, &declared).fingerprint();
         let same = announced.filter(|(_, _, before)| *before == fingerprint);
         Step::Send {
             announced: same.map(|(upload, ..)| upload),
@@ -238,43 +316,41 @@ impl Run<'_> {
         }
     }
 
-    /// The original file name, as it is announced.
-    pub(super) fn name(&self, measured: &Measured) -> Name {
-        Name::of(measured.given.file_name().unwrap_or_default())
+    /// What is told of a file.
+    pub(super) fn told(&self, file: &Hashed<'_>) -> Told {
+        let (words, below) = (file.entry.words.as_deref(), file.entry.below.as_deref());
+        self.order.told.of_file(words, below)
     }
 
-    /// The hashes that are declared: those taken before, and ours where there is no SHA-256.
-    pub(super) fn declared(&self, measured: &Measured) -> Vec<Declared> {
-        let listed = self.order.hashes.of(&measured.given).unwrap_or_default();
-        let mut declared = listed.to_vec();
+    /// The original file name, as it is announced.
+    pub(super) fn name(&self, file: &Hashed<'_>) -> Name {
+        Name::of(file.measured.given.file_name().unwrap_or_default())
+    }
+
+    /// The hashes that are declared: those noted before, and ours where there is no SHA-256. Of
+    /// two for one algorithm the one that does not fit, so that the room keeps both values.
+    pub(super) fn declared(&self, file: &Hashed<'_>) -> Vec<Declared> {
+        let mut declared: Vec<Declared> = Vec::new();
+        let differs = |hash: &Declared| !file.measured.hashes.contains(hash);
+        for hash in &file.entry.expected {
+            let same = |known: &&mut Declared| known.algorithm == hash.algorithm;
+            match declared.iter_mut().find(same) {
+                Some(known) if differs(hash) && !differs(known) => *known = hash.clone(),
+                Some(_) => {}
+                None => declared.push(hash.clone()),
+            }
+        }
         if !declared.iter().any(|hash| hash.algorithm == "sha256") {
             declared.push(Declared {
                 algorithm: "sha256",
-                value: measured.sha256.to_string(),
+                value: file.measured.sha256.to_string(),
             });
         }
         declared
     }
 }
 
-/// The number after the highest that anybody gave under this prefix.
-fn next(prefix: &str, taken: &HashSet<String>) -> u64 {
-    let numbers = taken.iter().filter_map(|reference| {
-        let number = reference.strip_prefix(prefix)?.strip_prefix('/')?;
-        custos_core::ids::decimal(number).ok()
-    });
-    numbers.max().unwrap_or(0).saturating_add(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_go_on_after_the_highest() {
-        let taken = ["JS/1", "JS/9", "JS/10x", "JSX/70", "AB/80", "JS/007"];
-        let taken = taken.map(String::from).into();
-        assert_eq!(next("JS", &taken), 10);
-        assert_eq!(next("QQ", &taken), 1);
-    }
+/// The reference that a manifest names for a file.
+fn asked<'a>(file: &Hashed<'a>) -> Option<&'a str> {
+    file.entry.words.as_ref()?.reference.as_deref()
 }

@@ -8,7 +8,7 @@ use std::{
 use custos_core::{event::leaf_data, ids::UploadId, merkle::leaf_hash};
 
 use super::{
-    Done, Failure, Ground, Outcome, References, Report, Run, Stage, Standing, fits,
+    Became, Done, Failure, Ground, Hashed, Outcome, Run, Stage, Standing, fits,
     plan::{Planned, Step},
 };
 use crate::client::{
@@ -16,6 +16,7 @@ use crate::client::{
     error::ClientError,
     journal::{Kept, Key, Known},
     names, receipt,
+    report::{Line, State},
     source::{self, Count, Measured},
 };
 
@@ -31,17 +32,23 @@ const WAITS: [Duration; 3] = [
 /// know of all that are taken.
 const MAX_REFERENCES_TRIED: usize = 1_000;
 
-impl Run<'_> {
-    /// Does what was planned for one file.
-    pub(super) async fn carry_out(&self, ground: &Ground, planned: Planned) -> Report {
-        let Planned {
-            measured,
-            key,
-            step,
-        } = planned;
-        let result = match step {
-            Step::Give(failure) => Err(failure),
-            Step::Nothing(outcome, kept) => Ok(Done {
+/// How long a checkpoint is waited for, before the room is asked for the receipt all the same.
+const MAX_UNPUBLISHED: Duration = Duration::from_secs(30);
+/// Between two looks at what is published.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
+impl<'a> Run<'a> {
+    /// Does what was planned for one file; gives its place in the listing and what became of it.
+    pub(super) async fn carry_out(
+        &self,
+        ground: &Ground,
+        planned: Planned<'a>,
+    ) -> (usize, Line<'a>) {
+        let Planned { file, key, step } = planned;
+        let became = match step {
+            Step::Give(failure) => Became::Failed(failure),
+            Step::LeaveOut => Became::LeftOut,
+            Step::Nothing(outcome, kept) => Became::In(Done {
                 outcome,
                 kept,
                 received_at: None,
@@ -51,33 +58,33 @@ impl Run<'_> {
                 reference,
                 announced,
             } => {
-                let sent = self.deposit(ground, (&measured, &key), &reference, announced);
-                sent.await
+                let sent = self.deposit(ground, (&file, &key), &reference, announced);
+                sent.await.map_or_else(Became::Failed, Became::In)
             }
         };
-        let result = match result {
-            Ok(done) => self.take_receipt(&measured, done).await,
-            failed => failed,
-        };
-        if let Err(failure) = &result
+        if let Became::Failed(failure) = &became
             && let Some(why) = failure.error.ends_all()
         {
             *ground.over.lock().expect("no holder of this lock panics") = Some(why);
         }
-        Report {
-            file: measured.given.clone(),
-            measured: Some(measured),
-            result,
-        }
+        let line = Line {
+            entry: file.entry,
+            state: State::of_hashed(file.entry, &file.mismatches),
+            mismatches: file.mismatches,
+            measured: Some(file.measured),
+            became,
+        };
+        (file.position, line)
     }
 
     async fn deposit(
         &self,
         ground: &Ground,
-        (measured, key): (&Measured, &Key),
+        (file, key): (&Hashed<'_>, &Key),
         reference: &str,
         announced: Option<UploadId>,
     ) -> Result<Done, Failure> {
+        let measured = &file.measured;
         let over = *ground.over.lock().expect("no holder of this lock panics");
         if let Some(why) = over {
             return Err(Failure::out(ClientError::NotTried(why)));
@@ -87,7 +94,7 @@ impl Run<'_> {
         let (upload, reference) = match announced {
             Some(upload) => (upload, reference.to_owned()),
             None => self
-                .announce_free((measured, key), reference)
+                .announce_free((file, key), reference)
                 .await
                 .map_err(Failure::out)?,
         };
@@ -135,17 +142,14 @@ impl Run<'_> {
     /// given for this very file is never changed.
     async fn announce_free(
         &self,
-        file: (&Measured, &Key),
+        (file, key): (&Hashed<'_>, &Key),
         reference: &str,
     ) -> Result<(UploadId, String), ClientError> {
         let mut reference = reference.to_owned();
         for _ in 0..MAX_REFERENCES_TRIED {
-            match self.announce(file, &reference).await {
+            match self.announce((file, key), &reference).await {
                 Ok(upload) => return Ok((upload, reference)),
-                Err(error)
-                    if error.problem() == Some("conflict")
-                        && !matches!(self.order.references, References::From(..)) =>
-                {
+                Err(error) if error.problem() == Some("conflict") && !self.is_fixed(file) => {
                     reference = names::after(&reference);
                 }
                 Err(error) => return Err(error),
@@ -158,11 +162,12 @@ impl Run<'_> {
     /// Announces a file, and makes the id durable under which its bytes will be sent.
     async fn announce(
         &self,
-        (measured, key): (&Measured, &Key),
+        (file, key): (&Hashed<'_>, &Key),
         reference: &str,
     ) -> Result<UploadId, ClientError> {
-        let (name, declared) = (self.name(measured), self.declared(measured));
-        let told = self.order.told.announce(reference, &name, &declared);
+        let (name, declared) = (self.name(file), self.declared(file));
+        let words = self.told(file);
+        let told = words.announce(reference, &name, &declared);
         // A crash here leaves an announcement without bytes, which is no deposit.
         let upload = self.api.announce(self.order.case, &told).await?;
         let known = Known::Announced {
@@ -228,25 +233,49 @@ impl Run<'_> {
         self.journal.note(self.ambient.now(), key, &known)
     }
 
-    /// Fetches the receipt, if receipts are wanted and it is not there.
-    async fn take_receipt(&self, measured: &Measured, mut done: Done) -> Result<Done, Failure> {
-        let Some(folder) = &self.order.receipts else {
-            return Ok(done);
+    /// Fetches the receipt of a file that is in the room, if receipts are wanted and it is not
+    /// there. Gives the file's place in the listing back.
+    pub(super) async fn take_receipt(
+        &self,
+        ground: &Ground,
+        position: usize,
+        mut line: Line<'a>,
+    ) -> (usize, Line<'a>) {
+        let (Some(folder), Became::In(done), Some(measured)) =
+            (&self.order.receipts, &mut line.became, &line.measured)
+        else {
+            return (position, line);
         };
-        match self.receipt_in(folder, measured, &done.kept).await {
-            Ok(path) => {
-                done.receipt = Some(path);
-                Ok(done)
+        match self.receipt_in(ground, folder, measured, &done.kept).await {
+            Ok(path) => done.receipt = Some(path),
+            Err(error) => {
+                let standing = Standing::In(Box::new(done.kept.clone()));
+                line.became = Became::Failed(Failure { error, standing });
             }
-            Err(error) => Err(Failure {
-                error,
-                standing: Standing::In(Box::new(done.kept)),
-            }),
+        }
+        (position, line)
+    }
+
+    /// Returns when a checkpoint covers an entry. One asks for all that wait: the room would let
+    /// each of them wait in a connection of its own.
+    async fn published(&self, ground: &Ground, index: u64) {
+        let mut published = ground.published.lock().await;
+        let begin = tokio::time::Instant::now();
+        while *published <= index && begin.elapsed() < MAX_UNPUBLISHED {
+            match self.api.published().await {
+                Ok(size) => *published = size,
+                // The receipt itself is asked for, and says what is wrong.
+                Err(_) => return,
+            }
+            if *published <= index {
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+            }
         }
     }
 
     async fn receipt_in(
         &self,
+        ground: &Ground,
         folder: &Path,
         measured: &Measured,
         kept: &Kept,
@@ -259,7 +288,12 @@ impl Run<'_> {
         if let Some(there) = own.iter().find(|path| receipt::stands_at(path, kept.item)) {
             return Ok(there.to_path_buf());
         }
+        if let Some(index) = kept.index {
+            self.published(ground, index).await;
+        }
+        let turn = ground.receipts.acquire().await;
         let bytes = self.api.receipt(kept.item).await?;
+        drop(turn);
         let proven = receipt::prove(&bytes, kept.item)?;
         proven.fits(measured.size, &measured.sha256, Some(kept))?;
         match receipt::keep(&usual, &bytes, false) {

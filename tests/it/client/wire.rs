@@ -22,7 +22,7 @@ pub enum Fault {
     CutAfter(u64),
     /// The room answers a transfer, and nobody ever hears it.
     LoseAnswer,
-    /// The room answers a transfer, and the connection is cut before the answer, once.
+    /// The room answers a transfer or a change, and the connection is cut before the answer, once.
     CutAnswer,
     /// After so many bytes from the room the connection is cut.
     CutComing(u64),
@@ -91,7 +91,8 @@ impl Shared {
         let up = async {
             let mut piece = vec![0; 16 << 10];
             while let Ok(got @ 1..) = near_in.read(&mut piece).await {
-                if piece[..got].windows(5).any(|text| text == b"PUT /") {
+                let has = |mark: &[u8]| piece[..got].windows(mark.len()).any(|text| text == mark);
+                if has(b"PUT /") || has(b"idempotency-key: ") {
                     transfers.store(1, Ordering::SeqCst);
                 }
                 if transfers.load(Ordering::SeqCst) == 1 {

@@ -1,0 +1,214 @@
+//! Commands that look at one thing in a room or change one thing: each is a row of a table, its
+//! arguments and the request that they make.
+//!
+//! Exit codes: 0 done; 1 the room refuses, or can't be asked; 2 wrong usage; 3 content is not
+//! that of its fingerprint.
+
+mod case;
+mod exhibit;
+mod get;
+mod item;
+mod order;
+mod tell;
+mod wall;
+
+use std::process::ExitCode;
+
+use clap::Args;
+use reqwest::Method;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{access::Access, failed};
+use crate::{ambient::Ambient, client::error::ClientError};
+
+pub(super) use case::Case;
+pub(super) use exhibit::Exhibit;
+pub(super) use item::Item;
+pub(super) use order::Order;
+pub(super) use wall::Wall;
+
+/// Longest key of a change, in characters.
+const MAX_KEY_CHARS: usize = 255;
+
+/// Which room, and for whom the answer is.
+#[derive(Debug, Args)]
+struct Common {
+    #[command(flatten)]
+    access: Access,
+    /// Answer with one JSON object, also of what goes wrong
+    #[arg(long)]
+    json: bool,
+}
+
+/// A look at something.
+#[derive(Debug, Args)]
+pub(super) struct Look<T: Args> {
+    #[command(flatten)]
+    own: T,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// A change.
+#[derive(Debug, Args)]
+pub(super) struct Change<T: Args> {
+    #[command(flatten)]
+    own: T,
+    #[command(flatten)]
+    key: Key,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Under which key a change is made.
+#[derive(Debug, Args)]
+struct Key {
+    /// What is asked for under one key is done once, for a day: give the key of an earlier try
+    /// whose answer did not come. Without it a new one is made
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    idempotency_key: Option<String>,
+}
+
+impl Key {
+    fn or_new(self) -> String {
+        let new = || hex::encode(Ambient::system().bytes::<16>());
+        self.idempotency_key.unwrap_or_else(new)
+    }
+}
+
+fn key(text: &str) -> Result<String, String> {
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
+    if text.is_empty() || text.len() > MAX_KEY_CHARS || !plain {
+        return Err(format!(
+            "give 1 to {MAX_KEY_CHARS} visible characters of ASCII without `\"` and `\\`"
+        ));
+    }
+    Ok(text.into())
+}
+
+/// What a command asks for.
+#[derive(Debug)]
+pub(super) struct Request {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    /// Columns of a list for people; everything where there are none.
+    columns: &'static [&'static str],
+}
+
+impl Request {
+    fn look(path: String) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            body: None,
+            columns: &[],
+        }
+    }
+
+    fn list(path: String, columns: &'static [&'static str]) -> Self {
+        Self {
+            columns,
+            ..Self::look(path)
+        }
+    }
+
+    fn change(method: Method, path: String) -> Self {
+        Self {
+            method,
+            ..Self::look(path)
+        }
+    }
+
+    /// A change that is told of in a body.
+    fn with(method: Method, path: String, body: &impl Serialize) -> Self {
+        Self {
+            body: Some(serde_json::to_value(body).expect("texts and numbers are JSON")),
+            ..Self::change(method, path)
+        }
+    }
+}
+
+/// Arguments that make a request.
+pub(super) trait Ask {
+    fn request(&self) -> Request;
+}
+
+/// Nothing but which room.
+#[derive(Debug, Args)]
+pub(super) struct Nothing {}
+
+impl<T: Args + Ask> Look<T> {
+    async fn run(self) -> ExitCode {
+        let request = self.own.request();
+        let looked = async { self.common.access.api()?.look(&request.path).await };
+        match looked.await {
+            Ok(answer) => tell::answer(&answer, request.columns, self.common.json),
+            Err(error) => refused(&error, None, self.common.json),
+        }
+    }
+}
+
+impl<T: Args + Ask> Change<T> {
+    async fn run(self) -> ExitCode {
+        let Request {
+            method, path, body, ..
+        } = self.own.request();
+        let (key, json) = (self.key.or_new(), self.common.json);
+        let changed = async {
+            let api = self.common.access.api()?;
+            api.change(&method, &path, body.as_ref(), &key).await
+        };
+        match changed.await {
+            Ok(changed) => tell::changed(changed, json),
+            Err(error) => refused(&error, Some(&key), json),
+        }
+    }
+}
+
+/// Says why something was not done. What may have been done all the same is told of with its
+/// key, so that it can be asked for again.
+fn refused(error: &ClientError, key: Option<&str>, json: bool) -> ExitCode {
+    let key = key.filter(|_| matches!(error, ClientError::Broken(_)));
+    if json {
+        let status = match error {
+            ClientError::Refused(problem) => Some(problem.status),
+            _ => None,
+        };
+        let told = json!({"error": {
+            "status": status,
+            "problem": error.problem(),
+            "detail": error.to_string(),
+            "idempotency_key": key,
+        }});
+        println!("{told}");
+        return code(error);
+    }
+    if let Some(key) = key {
+        eprintln!(
+            "custos: it is not known whether it was done; ask again with `--idempotency-key {key}`"
+        );
+    }
+    failed(error)
+}
+
+fn code(error: &ClientError) -> ExitCode {
+    match error {
+        ClientError::Usage(_) => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// `custos me`.
+pub(super) async fn me(look: Look<Nothing>) -> ExitCode {
+    look.run().await
+}
+
+impl Ask for Nothing {
+    fn request(&self) -> Request {
+        Request::look("me".into())
+    }
+}
