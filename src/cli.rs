@@ -12,6 +12,7 @@ mod deposit;
 mod doctor;
 mod edge;
 mod init;
+mod outlets;
 mod receipt;
 mod restore;
 mod serve;

@@ -20,6 +20,7 @@ use crate::{
         bundles::{self, Wish},
         custody,
         found::found,
+        notices::Outlets,
         people,
         sessions::{Secret, redeem},
     },
@@ -64,7 +65,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     let founder = demo::founder();
     let places = (config.keys.as_path(), config.database());
     let founded = found((places.0, &places.1), demo::ORIGIN, &founder, &ambient)?;
-    let room = serve::open(&config, ambient).await?;
+    let room = serve::open(&config, ambient, Outlets::default()).await?;
     let administrator = demo::at_the_keyboard(&room, founded.administrator, founded.person);
     let world = demo::build(&room, administrator).await?;
     room.publisher.publish().await?;

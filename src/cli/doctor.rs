@@ -5,12 +5,16 @@ use std::{net::IpAddr, process::ExitCode, time::Duration};
 use clap::Args;
 use serde_json::json;
 
-use super::{Failed, edge};
+use super::{Failed, edge, outlets};
 use crate::{
     ambient::Ambient,
     app::doctor::{Check, Places, Status, examine},
     config::{Config, Http},
-    http::{front::tls::Tls, origins::Origins},
+    http::{
+        front::tls::Tls,
+        origins::{Origin, Origins},
+    },
+    peers::webhooks::Sender,
 };
 
 /// How long a room that is running may take to answer.
@@ -30,6 +34,8 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
         proxy(&config.http),
     ];
     checks.push(running(&config.http).await);
+    checks.push(mail(config).await);
+    checks.extend(endpoints(config).await);
     let places = Places {
         data: config.data.clone(),
         database: config.database(),
@@ -127,6 +133,61 @@ fn is_local(host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether the mail server answers and takes the sign-in; no letter is sent.
+async fn mail(config: &Config) -> Check {
+    const NAME: &str = "mail";
+    let origin = Origin::parse(&config.http.origin);
+    let host = origin.as_ref().map_or("localhost", Origin::host);
+    let server = match outlets::mail(&config.mail, host) {
+        Ok(None) => return Check::ok(NAME, "none is set: notices stay in the room"),
+        Ok(Some(server)) => server,
+        Err(error) => {
+            return Check::failed(NAME, error.to_string(), "the room does not start with them");
+        }
+    };
+    match server.test().await {
+        Ok(()) => Check::ok(NAME, "the server answers and takes the sign-in"),
+        Err(failed) => Check::warning(
+            NAME,
+            format!("the server did not take us: {}", failed.told),
+            "look at `[mail]`; letters wait and are tried again for two days",
+        ),
+    }
+}
+
+/// Whether the endpoints can be reached; no event is sent.
+async fn endpoints(config: &Config) -> Vec<Check> {
+    const NAME: &str = "webhooks";
+    let hooks = match outlets::hooks(&config.webhooks) {
+        Ok(hooks) => hooks,
+        Err(error) => {
+            let fix = "the room does not start with them";
+            return vec![Check::failed(NAME, error.to_string(), fix)];
+        }
+    };
+    let mut checks = Vec::new();
+    for hook in &hooks {
+        let endpoint = &hook.endpoint;
+        let (name, shown) = (&endpoint.name, endpoint.address.shown());
+        let reached = match Sender::new() {
+            Ok(sender) => sender.reach(endpoint).await,
+            Err(failed) => Err(failed),
+        };
+        checks.push(match reached {
+            Ok(()) => Check::ok(NAME, format!("`{name}` at `{shown}` answers")),
+            Err(failed) => Check::warning(
+                NAME,
+                format!("`{name}` at `{shown}` {}", failed.told),
+                "look at its `url`; events wait and are tried again for two days",
+            ),
+        });
+    }
+    if checks.is_empty() {
+        checks.push(Check::ok(NAME, "none are set"));
+    }
+    checks
 }
 
 /// Whether the room is running; either is well.

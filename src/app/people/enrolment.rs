@@ -17,6 +17,7 @@ use crate::{
         entering::{Draft, Tx},
         error::Error,
         found::login_index,
+        notices::{self, Event, Kind},
         once::KeptSecret,
         sessions::{Secret, after, redeem::Purpose},
         writer::{Command, Done, Stop},
@@ -159,6 +160,12 @@ impl Command for Issue {
         let purpose = Some(row.purpose.as_str());
         sessions::withdraw_enrolments(tx.connection, key, account.id, purpose, now)?;
         sessions::insert_enrolment(tx.connection, key, &permit, &row)?;
+        // Who has never signed in expects it.
+        let (core, room, account) = (tx.core, tx.room(), account.id);
+        if sessions::password(tx.connection, &core.keyring, room, account)?.is_some() {
+            let kind = Kind::LinkMade;
+            notices::queue(tx, &Event::OfAccount { kind, account })?;
+        }
         Ok(self.secret)
     }
 }

@@ -5,6 +5,7 @@ pub mod custody;
 pub mod disclosures;
 pub mod evidence;
 pub mod filings;
+pub mod notices;
 pub mod people;
 pub mod register;
 pub mod sessions;
@@ -19,7 +20,7 @@ use tracing::error;
 
 use super::guards::Seat;
 use crate::{
-    app::{Room, standing, views::PurposeCode},
+    app::{Room, notices::reading, standing, views::PurposeCode},
     http::errors::Failure,
 };
 
@@ -74,6 +75,8 @@ pub struct Shell {
     pub manages_people: bool,
     /// Whether opening a case is offered.
     pub opens_cases: bool,
+    /// How many of one's own notices are unread: `3`, `20+`; empty for none.
+    pub unread: String,
 }
 
 impl Shell {
@@ -83,6 +86,7 @@ impl Shell {
     /// The register can't be read.
     pub async fn of(room: &Room, seat: &Seat, here: &'static str) -> Result<Self, Failure> {
         let standing = standing::standing(room, seat.who()).await?;
+        let unread = reading::unread(room, seat.who()).await?;
         Ok(Self {
             name: standing.name,
             csrf: seat.0.csrf.as_str().into(),
@@ -90,6 +94,11 @@ impl Shell {
             ends_soon: seat.0.ends_soon,
             manages_people: standing.manages_people,
             opens_cases: standing.opens_cases,
+            unread: match (unread.count, unread.more) {
+                (0, _) => String::new(),
+                (count, false) => count.to_string(),
+                (count, true) => format!("{count}+"),
+            },
         })
     }
 }

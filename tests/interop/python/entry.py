@@ -9,8 +9,8 @@ from conventions import (
 ADDING = ("deposit", "derive", "move_in")
 KINDS = set(
     "account_status bundle bundle_taken case_open case_stage correct cover deposit derive "
-    "enrolment_issue enrolment_use exhibit expunge history lift_restriction list move_in "
-    "order party_add password_set person_add person_create person_status policy_set read "
+    "enrolment_issue enrolment_use exhibit expunge history lift_restriction list mail_address "
+    "move_in order party_add password_set person_add person_create person_status policy_set read "
     "receipt record_tree refuse register restored restrict role_end serve sign_in "
     "sign_in_failed sign_out token_issue token_revoke transfer view view_close wall".split()
 )
