@@ -152,10 +152,11 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         Manner::Drops => return Ok(()),
     };
     stream.write_all(head.as_bytes()).await?;
-    let endless = head.contains("chunked");
-    while endless {
+    if !head.contains("chunked") {
+        return stream.flush().await;
+    }
+    loop {
         let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
         stream.write_all(chunk.as_bytes()).await?;
     }
-    stream.flush().await
 }
