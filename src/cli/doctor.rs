@@ -243,6 +243,7 @@ async fn running(http: &Http) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{MailTls, Webhook};
 
     #[test]
     fn origins_and_proxy_are_judged() {
@@ -280,5 +281,47 @@ mod tests {
             ..Http::default()
         };
         assert_eq!(running(&http).await.status, Status::Ok);
+    }
+
+    #[tokio::test]
+    async fn mail_and_endpoints_are_judged() {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let mut config = Config::default();
+        let statuses = async |config: &Config| {
+            let endpoints = endpoints(config).await;
+            (mail(config).await.status, endpoints[0].status)
+        };
+        assert_eq!(statuses(&config).await, (Status::Ok, Status::Ok));
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = taken.local_addr().expect("an address").port();
+        drop(taken);
+        let folder = tempfile::tempdir().expect("a folder");
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("written");
+        config.mail.server = Some("127.0.0.1".into());
+        config.mail.port = Some(port);
+        config.mail.tls = Some(MailTls::None);
+        config.webhooks.push(Webhook {
+            name: "desk".into(),
+            url: format!("http://127.0.0.1:{port}/of-the-path"),
+            secret: secret.clone(),
+            kinds: vec!["damage_found".into()],
+        });
+        // No sender, and a secret that others may read: the room would not start.
+        set_mode(&secret, 0o644);
+        assert_eq!(statuses(&config).await, (Status::Failed, Status::Failed));
+        set_mode(&secret, 0o600);
+        config.mail.from = Some("room@room.example".into());
+        // Nobody is there: what is to be sent waits.
+        assert_eq!(statuses(&config).await, (Status::Warning, Status::Warning));
+        let told = endpoints(&config).await.remove(0).what;
+        assert!(!told.contains("of-the-path"), "{told}");
+    }
+
+    fn set_mode(path: &std::path::Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt;
+
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path, mode).expect("set");
     }
 }

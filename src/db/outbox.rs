@@ -215,8 +215,9 @@ pub fn waiting_endpoints(connection: &mut Connection) -> Result<BTreeSet<String>
     Ok(names.into_iter().flatten().collect())
 }
 
-/// The notices of an account, newest first, those that were not read yet or all. A row that this
-/// room did not write is left out; its check raised the alarm.
+/// Some of the notices of an account, newest first, from those that were not read yet or from all:
+/// at most `limit` behind the first `passed`, and whether there may be more. A row that this room
+/// did not write is left out; its check raised the alarm.
 ///
 /// # Errors
 /// The rows can't be read.
@@ -225,16 +226,21 @@ pub fn of_account(
     key: &SessionKey,
     account: AccountId,
     unread_only: bool,
-) -> Result<Vec<NoticeRow>, DbError> {
+    (passed, limit): (i64, i64),
+) -> Result<(Vec<NoticeRow>, bool), DbError> {
     let mut query = notices::table
         .filter(notices::account_id.eq(account.as_bytes().to_vec()))
         .order((notices::created_at.desc(), notices::id.desc()))
+        .offset(passed)
+        .limit(limit)
         .select(Raw::as_select())
         .into_boxed();
     if unread_only {
         query = query.filter(notices::read_at.is_null());
     }
-    Ok(whole(key, query.load(connection)?))
+    let raw = query.load(connection)?;
+    let more = i64::try_from(raw.len()).is_ok_and(|length| length == limit);
+    Ok((whole(key, raw), more))
 }
 
 /// The newest notices that could not be handed over.

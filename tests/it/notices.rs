@@ -1,5 +1,6 @@
 //! Notices on their way: in the room, by mail, to endpoints.
 
+mod damage;
 mod hooks;
 mod mail;
 mod pages;

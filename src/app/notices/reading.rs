@@ -36,6 +36,8 @@ use crate::{
 pub const MAX_SHOWN: usize = 200;
 /// The head of a page counts no further.
 pub const MAX_COUNTED: usize = 20;
+/// Rows that are read at once.
+const READ_AT_ONCE: i64 = 64;
 /// Undelivered notices on their page, the newest.
 const MAX_UNDELIVERED: i64 = 200;
 
@@ -116,9 +118,7 @@ pub async fn unread(room: &Room, who: &SignedIn) -> Result<Unread, Error> {
             };
             let mut asking = here.recipient(who.account)?.ok_or(Error::SignedOut)?;
             asking.context.means = who.means;
-            let key = &core.keys.session;
-            let rows = outbox::of_account(here.connection, key, who.account, true)?;
-            let known = known(&mut here, &asking, rows, MAX_COUNTED + 1)?;
+            let known = known(&mut here, &asking, true, MAX_COUNTED + 1)?;
             Ok(Unread {
                 count: known.len().min(MAX_COUNTED),
                 more: known.len() > MAX_COUNTED,
@@ -155,33 +155,55 @@ pub async fn undelivered(room: &Room, who: &SignedIn) -> Result<Vec<Undelivered>
         .output)
 }
 
-/// Those of the rows of which their reader may know, the first `limit`.
+/// What was decided so far: many notices are about one thing.
+type Decided = HashMap<(Kind, Id), bool>;
+
+/// One's own notices of which one may know, newest first, the first `limit`. Counting stops at
+/// what is known: how many are hidden in between does not show.
 fn known(
     here: &mut Moment<'_>,
     asking: &Asking,
-    rows: Vec<NoticeRow>,
+    unread_only: bool,
     limit: usize,
 ) -> Result<Vec<(NoticeRow, Kind)>, Error> {
-    // Many notices are about one thing.
-    let mut decided: HashMap<(Kind, Id), bool> = HashMap::new();
+    let (key, account) = (&here.core.keys.session, asking.actor.account);
+    let mut decided = Decided::new();
     let mut known = Vec::new();
-    for row in rows {
-        let kind = Kind::of(&row.kind).filter(|kind| *kind != Kind::AddressNamed);
-        let Some(kind) = kind else { continue };
-        let about = (kind, row.about_id);
-        let may = match decided.get(&about) {
-            Some(may) => *may,
-            None => or_damaged(here.may_know(asking, kind, row.about_id), false)?,
-        };
-        decided.insert(about, may);
-        if may {
-            known.push((row, kind));
-            if known.len() == limit {
-                break;
+    let mut passed = 0;
+    loop {
+        let some = (passed, READ_AT_ONCE);
+        let (rows, more) = outbox::of_account(here.connection, key, account, unread_only, some)?;
+        for row in rows {
+            if let Some(kind) = knows(here, asking, &row, &mut decided)? {
+                known.push((row, kind));
+                if known.len() == limit {
+                    return Ok(known);
+                }
             }
         }
+        if !more {
+            return Ok(known);
+        }
+        passed += READ_AT_ONCE;
     }
-    Ok(known)
+}
+
+/// The kind of a notice that is shown in the room, if its reader may know of what it is about.
+fn knows(
+    here: &mut Moment<'_>,
+    asking: &Asking,
+    row: &NoticeRow,
+    decided: &mut Decided,
+) -> Result<Option<Kind>, Error> {
+    let kind = Kind::of(&row.kind).filter(|kind| *kind != Kind::AddressNamed);
+    let Some(kind) = kind else { return Ok(None) };
+    let about = (kind, row.about_id);
+    let may = match decided.get(&about) {
+        Some(may) => *may,
+        None => or_damaged(here.may_know(asking, kind, row.about_id), false)?,
+    };
+    decided.insert(about, may);
+    Ok(may.then_some(kind))
 }
 
 struct List {
@@ -197,11 +219,9 @@ impl Command for List {
             .by(tx.acting(&asking, None))
             .detail(slot::DETAIL, json!({"of": "notices"}));
         tx.enter(draft)?;
-        let key = &tx.core.keys.session;
-        let rows = outbox::of_account(tx.connection, key, self.who.account, false)?;
         let mut here = moment(tx);
         let mut notices = Vec::new();
-        for (row, kind) in known(&mut here, &asking, rows, MAX_SHOWN)? {
+        for (row, kind) in known(&mut here, &asking, false, MAX_SHOWN)? {
             let opens = here.may_open(&asking, kind, row.about_id);
             let opens = or_damaged(opens, false)?.then_some(row.about_id);
             notices.push(Notice {
@@ -229,17 +249,16 @@ impl Command for MarkRead {
     fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
         let asking = tx.asking(&self.who)?;
         let key = &tx.core.keys.session;
-        let rows = match self.notice {
-            None => outbox::of_account(tx.connection, key, self.who.account, true)?,
-            Some(notice) => outbox::get(tx.connection, key, notice)?
-                .into_iter()
-                .filter(|row| row.account_id == Some(self.who.account))
-                .collect(),
+        let known = match self.notice {
+            None => known(&mut moment(tx), &asking, true, usize::MAX)?,
+            Some(notice) => {
+                let found = outbox::get(tx.connection, key, notice)?;
+                let own = found.filter(|row| row.account_id == Some(self.who.account));
+                let row = own.ok_or(Error::NotFound)?;
+                let kind = knows(&mut moment(tx), &asking, &row, &mut Decided::new())?;
+                vec![(row, kind.ok_or(Error::NotFound)?)]
+            }
         };
-        let known = known(&mut moment(tx), &asking, rows, usize::MAX)?;
-        if self.notice.is_some() && known.is_empty() {
-            return Err(Error::NotFound.into());
-        }
         for (mut row, _) in known {
             row.read_at = row.read_at.or(Some(tx.now()));
             outbox::update(tx.connection, key, &row)?;
