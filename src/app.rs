@@ -18,6 +18,7 @@ pub mod exhibits;
 mod filing;
 pub mod found;
 pub mod index;
+pub mod notices;
 pub mod objects;
 pub mod once;
 pub mod open;

@@ -13,6 +13,7 @@ mod deposit;
 mod doctor;
 mod edge;
 mod init;
+mod outlets;
 mod pages;
 mod receipt;
 mod recover;

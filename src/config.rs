@@ -20,6 +20,57 @@ pub struct Config {
     pub http: Http,
     /// The program's own log.
     pub log: Telemetry,
+    /// The mail server by which people are told that there is something new.
+    pub mail: Mail,
+    /// Where events go, each as `[[webhooks]]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub webhooks: Vec<Webhook>,
+}
+
+/// The mail server; without `server` no letters are sent.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mail {
+    /// Its host name, or its address.
+    pub server: Option<String>,
+    /// Its port; that of `tls` where there is none: 465, 587, 25.
+    pub port: Option<u16>,
+    /// How the way to it is encrypted; `required` where nothing is said.
+    pub tls: Option<MailTls>,
+    /// Who letters are from.
+    pub from: Option<String>,
+    /// The name to sign in with; with `password`, or neither.
+    pub user: Option<String>,
+    /// The file of the password, which others may not read.
+    pub password: Option<PathBuf>,
+    /// The file of the certificates that are believed in place of the system's, in PEM.
+    pub roots: Option<PathBuf>,
+}
+
+/// How the way to the mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTls {
+    /// From the first byte.
+    Required,
+    /// By STARTTLS, without which nothing is sent.
+    StartTls,
+    /// Not at all; only for a server on this machine.
+    None,
+}
+
+/// Where events go.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Its name, by which the room remembers what waits for it.
+    pub name: String,
+    /// Its address: `https://`, or `http://` on this machine.
+    pub url: String,
+    /// The file of its secret, `whsec_...`, which others may not read.
+    pub secret: PathBuf,
+    /// Kinds of events that go to it.
+    pub kinds: Vec<String>,
 }
 
 /// How the room is reached.
@@ -116,6 +167,8 @@ impl Default for Config {
             keys: "keys/local".into(),
             http: Http::default(),
             log: Telemetry::default(),
+            mail: Mail::default(),
+            webhooks: Vec::new(),
         }
     }
 }
@@ -190,7 +243,8 @@ impl Config {
 /// Other variables of that prefix are for tests and for the log's filter.
 fn is_setting(name: &figment::value::UncasedStr) -> bool {
     let name = name.as_str().to_ascii_lowercase();
-    name == "data" || name == "keys" || name.starts_with("http__") || name.starts_with("log__")
+    let parts = ["http__", "log__", "mail__"];
+    name == "data" || name == "keys" || parts.iter().any(|part| name.starts_with(part))
 }
 
 #[cfg(test)]
@@ -230,7 +284,10 @@ mod tests {
                 text = text.replace(&format!("\n# {name}"), &format!("\n{name}"));
             }
         }
-        read(&text).expect("it is of its form")
+        let (text, hooks) = text.split_once("\n# [[webhooks]]").expect("endpoints");
+        let lines = hooks.lines().map(|line| line.trim_start_matches("# "));
+        let hooks: Vec<&str> = lines.filter(|line| line.contains(" = ")).collect();
+        read(&format!("{text}\n[[webhooks]]\n{}", hooks.join("\n"))).expect("it is of its form")
     }
 
     #[test]
@@ -257,6 +314,9 @@ mod tests {
         let config = shown();
         assert_eq!(config.http.proxy_header.as_deref(), Some("X-Real-IP"));
         assert!(config.http.tls.certificate.is_some() && config.http.tls.key.is_some());
+        assert_eq!(config.mail.tls, Some(MailTls::StartTls));
+        let hook = config.webhooks.first().expect("an endpoint");
+        assert_eq!((config.webhooks.len(), hook.kinds.len()), (1, 2));
         let values = names(&settings(&config));
         assert!(values.iter().all(|(_, is_set)| *is_set), "{values:?}");
     }

@@ -23,6 +23,7 @@ pub mod head;
 pub mod index;
 pub mod keys;
 pub mod mac;
+pub mod outbox;
 pub mod people;
 pub mod policies;
 pub mod pool;

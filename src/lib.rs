@@ -15,6 +15,7 @@ pub mod demo;
 pub mod http;
 pub mod jobs;
 pub mod keyring;
+pub mod peers;
 pub mod policy;
 pub mod store;
 pub mod telemetry;

@@ -20,6 +20,7 @@ use super::{
     deciding::Asking,
     entering::{Draft, Subject, Tx},
     error::Error,
+    notices::{self, Event},
     text,
     writer::{Command, Done, Stop},
 };
@@ -291,6 +292,8 @@ impl Command for Member {
             .writes(binding.slot.clone());
         let entered = tx.enter(draft)?;
         cases::insert_role(tx.connection, &permit, &row, &binding, entered.c.as_bytes())?;
+        let (case, person) = (self.case, self.person);
+        notices::queue(tx, &Event::RoleGiven { case, person })?;
         Ok(())
     }
 }

@@ -6,8 +6,8 @@ use custos_core::checkpoint::{NoteSigner, VerifierKey};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
-    error::Error, index::Indexes, publisher::Publisher, sessions::Entrance, views::Deliveries,
-    writer::Writer,
+    error::Error, index::Indexes, notices::Outlets, publisher::Publisher, sessions::Entrance,
+    views::Deliveries, writer::Writer,
 };
 use crate::{
     ambient::Ambient,
@@ -27,6 +27,8 @@ pub struct Core {
     pub engine: Engine,
     /// Time and randomness.
     pub ambient: Ambient,
+    /// Where notices go besides the room.
+    pub outlets: Outlets,
 }
 
 /// An open room. Cheap to clone.

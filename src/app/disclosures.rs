@@ -12,6 +12,7 @@ use super::{
     entering::{Entered, Tx},
     error::Error,
     evidence::of_item,
+    notices::{self, Event},
     writer::{Command, Done, Stop},
 };
 use crate::{
@@ -87,6 +88,8 @@ impl Command for ServeItem {
             .permitted(tx.acting(&asking, Some(case)), &permit)
             .detail(slot::DETAIL, json!({"for": row.party_id}));
         tx.enter(bundle)?;
+        let (item, party) = (self.item, self.party);
+        notices::queue(tx, &Event::Served { item, case, party })?;
         Ok(entered)
     }
 }

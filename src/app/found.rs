@@ -14,6 +14,7 @@ use super::{
     context::Core,
     entering::{Draft, Ground, Known, Tx},
     error::Error,
+    notices::Outlets,
     stock::Stock,
     writer::Stop,
 };
@@ -99,6 +100,7 @@ pub fn found(
             keys: room_keys,
             engine: Engine::embedded(),
             ambient: ambient.clone(),
+            outlets: Outlets::default(),
         };
         let before = head::read(connection)?.ok_or(FoundError::Exists)?;
         let mut head = before.clone();

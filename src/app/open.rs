@@ -9,6 +9,7 @@ use tracing::{info, warn};
 use super::{
     context::{BUNDLES_AT_ONCE, Core, Room},
     found::bundle_name,
+    notices::Outlets,
     publisher::{Mismatch, Publisher, recover},
     sessions::Entrance,
     writer::Writer,
@@ -66,6 +67,19 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`] names what does not hold.
 pub async fn open(places: &Places, store: Store, ambient: Ambient) -> Result<Room, OpenError> {
+    open_telling(places, store, ambient, Outlets::default()).await
+}
+
+/// The same for a room that tells by mail and to endpoints too.
+///
+/// # Errors
+/// [`OpenError`] names what does not hold.
+pub async fn open_telling(
+    places: &Places,
+    store: Store,
+    ambient: Ambient,
+    outlets: Outlets,
+) -> Result<Room, OpenError> {
     // SQLite would make an empty register where there is none.
     if !places.database.is_file() {
         return Err(OpenError::NoRoom);
@@ -99,6 +113,7 @@ pub async fn open(places: &Places, store: Store, ambient: Ambient) -> Result<Roo
         keys: room_keys,
         engine,
         ambient,
+        outlets,
     });
     let room_id = head.room;
     let entrance = Arc::new(Entrance::new(&core.ambient));

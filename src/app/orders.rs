@@ -14,6 +14,7 @@ use super::{
     entering::Tx,
     error::Error,
     filing::file,
+    notices::{self, Event},
     text,
     writer::{Command, Done, Stop},
 };
@@ -158,7 +159,7 @@ impl Command for Make {
             return Err(Error::Conflict("an order of this case has this number".into()).into());
         }
         let acting = tx.acting(&asking, Some(self.case));
-        file(tx, &permit, (&facts, None), ("filed", self.order), |row| {
+        let made = file(tx, &permit, (&facts, None), ("filed", self.order), |row| {
             let told = &row.details;
             let mut draft = of_case("order", self.case, facts.scope)
                 .permitted(acting, &permit)
@@ -173,7 +174,10 @@ impl Command for Make {
                 );
             draft.authority = Some(row.id.id());
             draft
-        })
+        })?;
+        let (case, by) = (self.case, self.who.person);
+        notices::queue(tx, &Event::OrderMade { case, by })?;
+        Ok(made)
     }
 }
 

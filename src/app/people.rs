@@ -37,6 +37,7 @@ use super::{
     entering::{Draft, Tx},
     error::Error,
     found::login_index,
+    notices::{self, Kind},
     sessions::end_sessions,
     text,
     writer::{Command, Done, Stop},
@@ -357,6 +358,7 @@ impl Command for SetAccount {
         };
         let entry = enter_and_end(tx, &permit, draft, &accounts)?;
         people::set_account_status(tx.connection, &permit, &row, &binding, &entry)?;
+        notices::queue_for_accounts(tx, Kind::AccountSuspended, &accounts)?;
         Ok(())
     }
 }
@@ -397,6 +399,7 @@ impl Command for SetPerson {
         };
         let entry = enter_and_end(tx, &permit, draft, &accounts)?;
         people::set_person_status(tx.connection, &permit, &row, &binding, &entry)?;
+        notices::queue_for_accounts(tx, Kind::AccountSuspended, &accounts)?;
         Ok(())
     }
 }

@@ -20,7 +20,8 @@ use super::{
     Room,
     entering::{Draft, Subject, Tx},
     found::{FirstAdministrator, found},
-    open::{OpenError, Places, open},
+    notices::Outlets,
+    open::{OpenError, Places, open_telling},
     writer::{Command, Stop},
 };
 use crate::{ambient::Ambient, db, store::Store};
@@ -68,7 +69,16 @@ impl Bench {
 
     /// Opens the room with time and randomness of the caller's.
     pub async fn open_in(&self, ambient: Ambient) -> Result<Room, OpenError> {
-        open(&self.places, self.store.clone(), ambient).await
+        self.open_telling(ambient, Outlets::default()).await
+    }
+
+    /// The same for a room that tells by mail and to endpoints.
+    pub async fn open_telling(
+        &self,
+        ambient: Ambient,
+        outlets: Outlets,
+    ) -> Result<Room, OpenError> {
+        open_telling(&self.places, self.store.clone(), ambient, outlets).await
     }
 
     /// The register's file.

@@ -7,7 +7,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Failed;
 use crate::{
-    app::audit::{self, AuditError, Content, Options, Phase, Progress, Report},
+    ambient::Ambient,
+    app::{
+        audit::{self, AuditError, Content, Options, Phase, Progress, Report},
+        notices::damage,
+    },
     config::Config,
     store::Store,
 };
@@ -26,6 +30,9 @@ pub(super) struct Arguments {
     /// Do not read stored objects
     #[arg(long)]
     no_content: bool,
+    /// Have the room tell its administrators and custodians if something is wrong
+    #[arg(long)]
+    notify: bool,
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failed> {
@@ -39,6 +46,9 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
         println!("{}", serde_json::to_string(&report)?);
     } else {
         tell(&report);
+    }
+    if arguments.notify && !report.is_sound() {
+        damage::leave(&config.data, &Ambient::system())?;
     }
     Ok(if report.is_sound() {
         ExitCode::SUCCESS

@@ -12,7 +12,7 @@ use clap::Args;
 use custos_core::ids::AccountId;
 use futures::StreamExt;
 
-use super::{Failed, serve};
+use super::{Failed, outlets, serve};
 use crate::{
     ambient::Ambient,
     app::{
@@ -64,7 +64,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     let founder = demo::founder();
     let places = (config.keys.as_path(), config.database());
     let founded = found((places.0, &places.1), demo::ORIGIN, &founder, &ambient)?;
-    let room = serve::open(&config, ambient).await?;
+    let room = serve::open(&config, ambient, outlets::outlets(&config)?).await?;
     let administrator = demo::at_the_keyboard(&room, founded.administrator, founded.person);
     let world = demo::build(&room, administrator).await?;
     room.publisher.publish().await?;

@@ -5,12 +5,16 @@ use std::{net::IpAddr, process::ExitCode, time::Duration};
 use clap::Args;
 use serde_json::json;
 
-use super::{Failed, edge};
+use super::{Failed, edge, outlets};
 use crate::{
     ambient::Ambient,
     app::doctor::{Check, Places, Status, examine},
     config::{Config, Http},
-    http::{front::tls::Tls, origins::Origins},
+    http::{
+        front::tls::Tls,
+        origins::{Origin, Origins},
+    },
+    peers::webhooks::Sender,
 };
 
 /// How long a room that is running may take to answer.
@@ -30,6 +34,8 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
         proxy(&config.http),
     ];
     checks.push(running(&config.http).await);
+    checks.push(mail(config).await);
+    checks.extend(endpoints(config).await);
     let places = Places {
         data: config.data.clone(),
         database: config.database(),
@@ -129,6 +135,61 @@ fn is_local(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// Whether the mail server answers and takes the sign-in; no letter is sent.
+async fn mail(config: &Config) -> Check {
+    const NAME: &str = "mail";
+    let origin = Origin::parse(&config.http.origin);
+    let host = origin.as_ref().map_or("localhost", Origin::host);
+    let server = match outlets::mail(&config.mail, host) {
+        Ok(None) => return Check::ok(NAME, "none is set: notices stay in the room"),
+        Ok(Some(server)) => server,
+        Err(error) => {
+            return Check::failed(NAME, error.to_string(), "the room does not start with them");
+        }
+    };
+    match server.test().await {
+        Ok(()) => Check::ok(NAME, "the server answers and takes the sign-in"),
+        Err(failed) => Check::warning(
+            NAME,
+            format!("the server did not take us: {}", failed.told),
+            "look at `[mail]`; letters wait and are tried again for two days",
+        ),
+    }
+}
+
+/// Whether the endpoints can be reached; no event is sent.
+async fn endpoints(config: &Config) -> Vec<Check> {
+    const NAME: &str = "webhooks";
+    let hooks = match outlets::hooks(&config.webhooks) {
+        Ok(hooks) => hooks,
+        Err(error) => {
+            let fix = "the room does not start with them";
+            return vec![Check::failed(NAME, error.to_string(), fix)];
+        }
+    };
+    let mut checks = Vec::new();
+    for hook in &hooks {
+        let endpoint = &hook.endpoint;
+        let (name, shown) = (&endpoint.name, endpoint.address.shown());
+        let reached = match Sender::new() {
+            Ok(sender) => sender.reach(endpoint).await,
+            Err(failed) => Err(failed),
+        };
+        checks.push(match reached {
+            Ok(()) => Check::ok(NAME, format!("`{name}` at `{shown}` answers")),
+            Err(failed) => Check::warning(
+                NAME,
+                format!("`{name}` at `{shown}` {}", failed.told),
+                "look at its `url`; events wait and are tried again for two days",
+            ),
+        });
+    }
+    if checks.is_empty() {
+        checks.push(Check::ok(NAME, "none are set"));
+    }
+    checks
+}
+
 /// Whether the room is running; either is well.
 async fn running(http: &Http) -> Check {
     const NAME: &str = "server";
@@ -182,6 +243,7 @@ async fn running(http: &Http) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{MailTls, Webhook};
 
     #[test]
     fn origins_and_proxy_are_judged() {
@@ -219,5 +281,47 @@ mod tests {
             ..Http::default()
         };
         assert_eq!(running(&http).await.status, Status::Ok);
+    }
+
+    #[tokio::test]
+    async fn mail_and_endpoints_are_judged() {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let mut config = Config::default();
+        let statuses = async |config: &Config| {
+            let endpoints = endpoints(config).await;
+            (mail(config).await.status, endpoints[0].status)
+        };
+        assert_eq!(statuses(&config).await, (Status::Ok, Status::Ok));
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = taken.local_addr().expect("an address").port();
+        drop(taken);
+        let folder = tempfile::tempdir().expect("a folder");
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("written");
+        config.mail.server = Some("127.0.0.1".into());
+        config.mail.port = Some(port);
+        config.mail.tls = Some(MailTls::None);
+        config.webhooks.push(Webhook {
+            name: "desk".into(),
+            url: format!("http://127.0.0.1:{port}/of-the-path"),
+            secret: secret.clone(),
+            kinds: vec!["damage_found".into()],
+        });
+        // No sender, and a secret that others may read: the room would not start.
+        set_mode(&secret, 0o644);
+        assert_eq!(statuses(&config).await, (Status::Failed, Status::Failed));
+        set_mode(&secret, 0o600);
+        config.mail.from = Some("room@room.example".into());
+        // Nobody is there: what is to be sent waits.
+        assert_eq!(statuses(&config).await, (Status::Warning, Status::Warning));
+        let told = endpoints(&config).await.remove(0).what;
+        assert!(!told.contains("of-the-path"), "{told}");
+    }
+
+    fn set_mode(path: &std::path::Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt;
+
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path, mode).expect("set");
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     app::{
         backup,
         found::{FirstAdministrator, found},
+        notices::Outlets,
         people::{self, enrolment},
     },
     config::Config,
@@ -38,7 +39,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     let ambient = Ambient::system();
     let places = (config.keys.as_path(), config.database());
     let founded = found((places.0, &places.1), &arguments.origin, &first, &ambient)?;
-    let room = serve::open(config, ambient).await?;
+    let room = serve::open(config, ambient, Outlets::default()).await?;
     room.publisher.publish().await?;
     let link = people::first_enrolment(&room, &arguments.login, enrolment::ENROLMENT).await?;
     room.publisher.publish().await?;

@@ -9,6 +9,7 @@ use crate::{
     ambient::Ambient,
     app::{
         Error,
+        notices::Outlets,
         people::{self, enrolment},
     },
     config::Config,
@@ -22,7 +23,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failed> {
-    let room = serve::open(config, Ambient::system()).await?;
+    let room = serve::open(config, Ambient::system(), Outlets::default()).await?;
     let link = people::operator_enrolment(&room, &arguments.login, enrolment::ENROLMENT).await;
     let link = match link {
         Err(Error::NotFound) => {

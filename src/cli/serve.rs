@@ -6,11 +6,12 @@ use custos_core::checkpoint::VerifierKey;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use super::{Failed, edge::edge};
+use super::{Failed, edge::edge, outlets};
 use crate::{
     ambient::Ambient,
     app::{
         Room, backup,
+        notices::Outlets,
         open::{self, OpenError, Places},
     },
     config::Config,
@@ -23,12 +24,16 @@ use crate::{
 };
 
 pub(super) async fn run(config: &Config) -> Result<ExitCode, Failed> {
-    let room = open(config, Ambient::system()).await?;
+    let room = open(config, Ambient::system(), outlets::outlets(config)?).await?;
     run_room(config, room).await
 }
 
 /// Opens the room that the settings name.
-pub(super) async fn open(config: &Config, ambient: Ambient) -> Result<Room, Failed> {
+pub(super) async fn open(
+    config: &Config,
+    ambient: Ambient,
+    outlets: Outlets,
+) -> Result<Room, Failed> {
     backup::refuse_unfinished(&config.data)?;
     if let Some(kept) = backup::kept(&config.data)? {
         let facts = &kept.backup;
@@ -53,7 +58,7 @@ pub(super) async fn open(config: &Config, ambient: Ambient) -> Result<Room, Fail
         return Err(OpenError::NoRoom.into());
     }
     let store = Store::local(&config.data)?;
-    Ok(open::open(&places, store, ambient).await?)
+    Ok(open::open_telling(&places, store, ambient, outlets).await?)
 }
 
 /// Serves an open room until it is told to stop, or its writer stops.
@@ -74,9 +79,11 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let sweeper = tokio::spawn(async move { jobs::sweep::run(&sweeping).await });
     let forgetting = room.clone();
     let forgetter = tokio::spawn(async move { jobs::forget::run(&forgetting).await });
+    let (notifying, data) = (room.clone(), config.data.clone());
+    let notifier = tokio::spawn(async move { jobs::notify::run(&notifying, &data).await });
     info!(http.address = %address.ip(), http.port = address.port(), "serving the room");
     let served = front.run().await;
-    for task in [expirer, sweeper, forgetter, signals] {
+    for task in [expirer, sweeper, forgetter, notifier, signals] {
         task.abort();
     }
     let writer_stopped = publisher.is_finished();

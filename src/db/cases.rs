@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub use roles::{RoleRow, end_role, insert_role, insert_room_role, roles};
-pub(super) use roles::{roles_of, room_roles_since, write_role};
+pub(super) use roles::{active_roles, active_room_roles, roles_of, room_roles_since, write_role};
 
 /// A case.
 #[derive(Debug, Clone, Serialize)]

@@ -383,3 +383,48 @@ pub fn requests_since(
 ) -> Result<Vec<RequestRow>, DbError> {
     requests::since(connection, keyring, moment, most)
 }
+
+/// Who has an active role on a case, in the order of the roles' ids: whom something in it may
+/// concern. What each of them may know is then decided by policy.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn on_case(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    case: CaseId,
+) -> Result<Vec<(PersonId, Assignment)>, DbError> {
+    cases::active_roles(connection, keyring, case)?
+        .iter()
+        .map(|row| Ok((row.person_id, assignment(case, row)?)))
+        .collect()
+}
+
+/// Who has one of these roles in the room.
+///
+/// # Errors
+/// [`DbError::Damaged`].
+pub fn with_room_role(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    wanted: &[RoomRole],
+) -> Result<BTreeSet<PersonId>, DbError> {
+    let rows = cases::active_room_roles(connection, keyring)?;
+    let wanted: Vec<&str> = wanted.iter().map(|role| role.name()).collect();
+    Ok(rows
+        .iter()
+        .filter(|row| wanted.contains(&row.role.as_str()))
+        .map(|row| row.person_id)
+        .collect())
+}
+
+/// The accounts of a person, in the order of their ids.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn accounts_of(
+    connection: &mut Connection,
+    person: PersonId,
+) -> Result<Vec<AccountId>, DbError> {
+    people::account_ids(connection, person)
+}

@@ -1,5 +1,6 @@
 //! People, and the accounts with which they sign in.
 
+pub mod addresses;
 pub mod credentials;
 pub mod tokens;
 
@@ -287,6 +288,19 @@ pub fn accounts_of(
     raw.into_iter()
         .map(|raw| opened(connection, keyring, room, raw))
         .collect()
+}
+
+/// The ids of a person's accounts, in their order; for decisions.
+pub(super) fn account_ids(
+    connection: &mut Connection,
+    person: PersonId,
+) -> Result<Vec<AccountId>, DbError> {
+    let ids: Vec<Vec<u8>> = accounts::table
+        .filter(accounts::person_id.eq(person.as_bytes().to_vec()))
+        .order(accounts::id)
+        .select(accounts::id)
+        .load(connection)?;
+    ids.iter().map(|raw| id("accounts", raw)).collect()
 }
 
 /// The name of someone who has a role on a case that may be read.

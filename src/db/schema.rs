@@ -318,6 +318,36 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    notices (id) {
+        id -> Binary,
+        account_id -> Nullable<Binary>,
+        endpoint -> Nullable<Text>,
+        kind -> Text,
+        about_id -> Binary,
+        address_id -> Nullable<Binary>,
+        created_at -> BigInt,
+        read_at -> Nullable<BigInt>,
+        state -> Text,
+        attempts -> BigInt,
+        next_at -> Nullable<BigInt>,
+        told -> Nullable<Text>,
+        mac -> Binary,
+    }
+}
+
+diesel::table! {
+    addresses (id) {
+        id -> Binary,
+        rev -> BigInt,
+        salt -> Binary,
+        entry -> Binary,
+        account_id -> Binary,
+        status -> Text,
+        details -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     log_head,
     entries,
@@ -343,5 +373,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     filings,
     walls,
     requests,
-    replies
+    replies,
+    notices,
+    addresses
 );

@@ -23,12 +23,13 @@ function freePort() {
 }
 
 /** Starts `custos demo` and waits until it serves; `stop` ends it by its id. */
-export async function startRoom() {
+export async function startRoom(settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'custos-browser-'));
   const room = join(folder, 'room');
   const port = await freePort();
   const child = spawn(process.env.CUSTOS_BIN, ['demo', '--folder', room, '--port', String(port)], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...settings },
   });
   let told = '';
   const log = [];

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
+import { address, startMail, told, undelivered } from './notices.mjs';
 import { files, rules } from './register.mjs';
 import { startBrowser, startRoom } from './room.mjs';
 import { closing, enter, equal, holds, openCase, openItem, step } from './steps.mjs';
@@ -323,6 +324,7 @@ async function others(room, browser) {
     await page.waitForLoadState();
     await page.goto(`${room.origin}/people`);
     await look(page, 'people');
+    await undelivered(room, page, look);
     await page.goto(`${room.origin}/cases`);
     holds(!(await page.textContent('main')).includes('LANTERN'), 'the case is listed');
     await page.context().close();
@@ -355,11 +357,19 @@ async function others(room, browser) {
 
 rmSync(shots, { recursive: true, force: true });
 mkdirSync(shots, { recursive: true });
-const room = await startRoom();
+const mail = await startMail(['250 ok']);
+const room = await startRoom({
+  CUSTOS_MAIL__SERVER: '127.0.0.1',
+  CUSTOS_MAIL__PORT: String(mail.port),
+  CUSTOS_MAIL__TLS: 'none',
+  CUSTOS_MAIL__FROM: 'room@agency.example',
+});
 const browser = await startBrowser();
 try {
   const page = await investigator(room, browser);
+  await address(room, page, mail, look);
   await deposits(room, browser, page);
+  await told(room, page, (options) => open(browser, options), look);
   await files(room, page, look);
   await rules(room, () => open(browser), look, ['Hester Vane', 'Oriane Feld']);
   await proofs(room, page);
@@ -371,6 +381,7 @@ try {
 } finally {
   await browser.close();
   await room.stop();
+  mail.stop();
 }
 console.log(`pictures: ${shots}`);
 process.exit(closing());

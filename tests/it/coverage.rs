@@ -2,6 +2,7 @@
 //! somebody uses it who may. A route without a row fails.
 
 mod filed;
+mod noticed;
 mod rows;
 mod twice;
 mod uses;
@@ -53,7 +54,7 @@ async fn strangers_get_what_the_table_says() {
         }
         for parameter in [
             "case", "item", "view", "upload", "account", "person", "token", "link", "exhibit",
-            "request", "session",
+            "request", "session", "notice",
         ] {
             at = at.replace(&format!("<{parameter}>"), &id);
         }

@@ -9,6 +9,7 @@ mod failing;
 mod front;
 mod hidden;
 mod listing;
+mod notices;
 mod once;
 mod origins;
 mod pages;

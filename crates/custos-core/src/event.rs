@@ -105,6 +105,7 @@ pub mod kind {
         "history",
         "lift_restriction",
         "list",
+        "mail_address",
         MOVE_IN,
         "order",
         "party_add",

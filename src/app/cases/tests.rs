@@ -14,8 +14,9 @@ use super::{Asked, ItemList, NewCase, add_party, add_person, list_items, open_ca
 use crate::{
     app::{
         Error, SignedIn, disclosures,
+        notices::Outlets,
         people::RoomRole,
-        tests::world::World,
+        tests::world::{World, outlets},
         uploads::{self, FileName, NewItem},
     },
     db::decide,
@@ -35,7 +36,12 @@ pub struct Case {
 
 impl Case {
     pub async fn new() -> Self {
-        let world = World::new().await;
+        Self::telling(outlets()).await
+    }
+
+    /// In a room that tells by mail and to endpoints.
+    pub async fn telling(outlets: Outlets) -> Self {
+        let world = World::telling(outlets).await;
         let custodian = world.hired("custodian", &[RoomRole::Custodian]).await;
         let case = opened(&world, &custodian, "26/1").await;
         let party = add_party(&world.room, &custodian, case, ("defence", "D."))

@@ -17,6 +17,7 @@ use crate::{
         entering::{Draft, Tx},
         error::Error,
         found::login_index,
+        notices::{self, Event, Kind},
         once::KeptSecret,
         sessions::{Secret, after, redeem::Purpose},
         writer::{Command, Done, Stop},
@@ -289,6 +290,8 @@ impl Command for First {
         sessions::withdraw_enrolments(tx.connection, key, account.id, purpose, now)?;
         if self.recovers {
             founding::operator_enrolment(tx.connection, key, &row)?;
+            let (kind, account) = (Kind::LinkMade, account.id);
+            notices::queue(tx, &Event::OfAccount { kind, account })?;
         } else {
             founding::first_enrolment(tx.connection, key, &row)?;
         }

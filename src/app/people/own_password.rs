@@ -12,6 +12,7 @@ use crate::{
         entering::{Draft, Tx},
         error::Error,
         found::login_index,
+        notices::{self, Event, Kind},
         sessions::{end_sessions, passwords::Password, redeem::next_password, sign_in},
         writer::{Command, Done, Stop},
     },
@@ -162,6 +163,8 @@ impl Command for Change {
         for (token, binding) in &tokens {
             tokens::revoke(tx.connection, &permit, token, binding, entered.c.as_bytes())?;
         }
+        let kind = Kind::PasswordChanged;
+        notices::queue(tx, &Event::OfAccount { kind, account })?;
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         deciding::Asking,
         entering::{Draft, Tx},
         error::Error,
+        notices::{self, Event, Kind},
         once::KeptSecret,
         sessions::{Secret, after},
         text,
@@ -159,6 +160,8 @@ impl Command for Issue {
             &binding,
             entered.c.as_bytes(),
         )?;
+        let (kind, account) = (Kind::TokenMade, self.who.account);
+        notices::queue(tx, &Event::OfAccount { kind, account })?;
         Ok((row.id, self.secret))
     }
 }

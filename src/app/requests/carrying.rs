@@ -19,6 +19,7 @@ use crate::{
         deciding::Asking,
         entering::{Draft, Tx},
         error::Error,
+        notices::{self, Event, Kind},
         once::KeptSecret,
         people::enrolment,
         sessions::Secret,
@@ -223,5 +224,7 @@ fn recover(
     let entered = tx.enter(approved.in_draft(draft))?;
     approved.used(tx, &permit, entered.c.as_bytes())?;
     enrolment::replace(tx, &permit, &row)?;
+    let (kind, account) = (Kind::LinkMade, account.id);
+    notices::queue(tx, &Event::OfAccount { kind, account })?;
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::{
         context::Room,
         entering::{Draft, Entered, Tx},
         error::Error,
+        notices::{self, Event, Kind},
         writer::{Command, Stop},
     },
     db::{
@@ -224,6 +225,11 @@ fn set_password(
         &binding,
         entered.c.as_bytes(),
     )?;
+    // The first one is set by whoever was expected to.
+    if row.rev > 1 {
+        let (kind, account) = (Kind::PasswordChanged, link.account_id);
+        notices::queue(tx, &Event::OfAccount { kind, account })?;
+    }
     Ok(entered)
 }
 

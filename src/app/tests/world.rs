@@ -14,6 +14,7 @@ use crate::{
     ambient::{Ambient, testing::HandClock},
     app::{
         Error, Room, SignedIn,
+        notices::Outlets,
         open::Places,
         people::{
             NewPerson, RoomRole, create_person,
@@ -23,6 +24,7 @@ use crate::{
         sessions::{NewSession, Secret, redeem, redeem::Purpose, sign_in},
     },
     db,
+    peers::mail,
 };
 
 /// The password of everyone who has one.
@@ -44,7 +46,12 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
-        let (mut world, link) = Self::founded().await;
+        Self::telling(outlets()).await
+    }
+
+    /// A room that tells by mail and to endpoints.
+    pub async fn telling(outlets: Outlets) -> Self {
+        let (mut world, link) = Self::founded_telling(outlets).await;
         let session = world
             .redeem(&link, Some(PASSWORD))
             .await
@@ -55,9 +62,14 @@ impl World {
 
     /// A room where nobody has enrolled, and the link with which ana would.
     pub async fn founded() -> (Self, Secret) {
+        Self::founded_telling(outlets()).await
+    }
+
+    async fn founded_telling(outlets: Outlets) -> (Self, Secret) {
         let clock = HandClock::new(Ambient::system().now());
         let bench = Bench::founded(&clock.ambient());
-        let room = bench.open_in(clock.ambient()).await.expect("opens");
+        let room = bench.open_telling(clock.ambient(), outlets).await;
+        let room = room.expect("opens");
         let link = first_enrolment(&room, "ana", ENROLMENT)
             .await
             .expect("a link");
@@ -181,6 +193,24 @@ impl World {
     /// The log is one tree, and its checkpoint says so.
     pub async fn check_log(&self) {
         check_log(&self.room).await;
+    }
+}
+
+/// A mail server that nobody asks, because no job runs here.
+pub fn outlets() -> Outlets {
+    let settings = mail::Settings {
+        server: "127.0.0.1".into(),
+        port: Some(9),
+        encryption: mail::Encryption::None,
+        from: "room@room.example".into(),
+        sign_in: None,
+        roots: None,
+        host: "room.example".into(),
+    };
+    Outlets {
+        room: "https://room.example".into(),
+        mail: Some(mail::Server::new(&settings).expect("on this machine")),
+        ..Outlets::default()
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
         deciding::Asking,
         entering::{Draft, Subject, Tx},
         error::Error,
+        notices::{self, Event},
         writer::{Command, Stop},
     },
     content::{declared::Fingerprint, media, write::Written},
@@ -197,6 +198,10 @@ impl TakeIn {
         let restricted = upload.details.restricted;
         upload.item_id = Some(item.id);
         uploads::finish(tx.connection, &permit, &core.keys.session, &upload)?;
+        if !mismatches.is_empty() {
+            let (item, depositor) = (item.id, self.who.person);
+            notices::queue(tx, &Event::DepositQuarantined { item, depositor })?;
+        }
         Ok(Deposited {
             item: item.id,
             reference: item.details.reference,

@@ -205,6 +205,47 @@ pub(in crate::db) fn room_roles_since(
         .collect()
 }
 
+/// Every active role on a case, checked; for decisions. A row that its entry does not vouch for
+/// names nobody; its check raised the alarm.
+pub(in crate::db) fn active_roles(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    case: CaseId,
+) -> Result<Vec<RoleRow>, DbError> {
+    let raw: Vec<RawRole> = roles::table
+        .filter(roles::case_id.eq(case.as_bytes().to_vec()))
+        .filter(roles::status.eq("active"))
+        .order(roles::id)
+        .select(RawRole::as_select())
+        .load(connection)?;
+    vouched_for(connection, keyring, raw)
+}
+
+/// The same of the room.
+pub(in crate::db) fn active_room_roles(
+    connection: &mut Connection,
+    keyring: &Keyring,
+) -> Result<Vec<RoleRow>, DbError> {
+    let raw: Vec<RawRole> = roles::table
+        .filter(roles::case_id.is_null())
+        .filter(roles::status.eq("active"))
+        .order(roles::id)
+        .select(RawRole::as_select())
+        .load(connection)?;
+    vouched_for(connection, keyring, raw)
+}
+
+fn vouched_for(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    raw: Vec<RawRole>,
+) -> Result<Vec<RoleRow>, DbError> {
+    raw.into_iter()
+        .map(|raw| role(connection, keyring, raw))
+        .filter(|row| !matches!(row, Err(DbError::Damaged { .. })))
+        .collect()
+}
+
 fn role(connection: &mut Connection, keyring: &Keyring, raw: RawRole) -> Result<RoleRow, DbError> {
     let row = RoleRow {
         id: id("roles", &raw.id)?,

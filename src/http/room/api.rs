@@ -6,6 +6,7 @@ pub mod custody;
 pub mod disclosures;
 pub mod evidence;
 pub mod exhibits;
+pub mod notices;
 pub mod orders;
 pub mod people;
 pub mod requests;

@@ -5,6 +5,7 @@ pub mod custody;
 pub mod disclosures;
 pub mod evidence;
 pub mod filings;
+pub mod notices;
 pub mod people;
 pub mod register;
 pub mod requests;
@@ -20,7 +21,7 @@ use tracing::error;
 
 use super::guards::Seat;
 use crate::{
-    app::{Room, standing, views::PurposeCode},
+    app::{Room, notices::reading, standing, views::PurposeCode},
     http::errors::Failure,
 };
 
@@ -77,6 +78,8 @@ pub struct Shell {
     pub opens_cases: bool,
     /// Whether requests for a second person are offered.
     pub answers_requests: bool,
+    /// How many of one's own notices are unread: `3`, `20+`; empty for none.
+    pub unread: String,
 }
 
 impl Shell {
@@ -86,6 +89,7 @@ impl Shell {
     /// The register can't be read.
     pub async fn of(room: &Room, seat: &Seat, here: &'static str) -> Result<Self, Failure> {
         let standing = standing::standing(room, seat.who()).await?;
+        let unread = reading::unread(room, seat.who()).await?;
         Ok(Self {
             name: standing.name,
             csrf: seat.0.csrf.as_str().into(),
@@ -94,6 +98,11 @@ impl Shell {
             manages_people: standing.manages_people,
             opens_cases: standing.opens_cases,
             answers_requests: standing.manages_people || standing.opens_cases,
+            unread: match (unread.count, unread.more) {
+                (0, _) => String::new(),
+                (count, false) => count.to_string(),
+                (count, true) => format!("{count}+"),
+            },
         })
     }
 }

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{filed, rows::ROWS, twice};
-use crate::support::{TestApp, User, WHY};
+use super::{filed, noticed, rows::ROWS, twice};
+use crate::{
+    notices::telling,
+    support::{TestApp, User, WHY, letters::MailSink},
+};
 
 /// Sends what the rows ask for, and looks at what each leaves.
 pub struct Drive {
@@ -103,7 +106,8 @@ pub fn between(page: &str, before: &str, after: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_use_leaves_what_the_table_says() {
-    let app = TestApp::start().await;
+    let sink = MailSink::start().await;
+    let app = telling(Some(&sink), vec![]).await;
     let custodian = app.person("custodian", &["custodian"]).await;
     let officer = app.person("officer", &[]).await;
     let prosecutor = app.person("prosecutor", &[]).await;
@@ -115,6 +119,7 @@ async fn every_use_leaves_what_the_table_says() {
     let people = [&custodian, &officer, &prosecutor, &judge];
     by_pages(&mut drive, people).await;
     by_api(&mut drive, people).await;
+    noticed::notices(&mut drive, &officer, &sink).await;
     twice::by_two(&mut drive, &custodian.person).await;
     drive.app.admin = drive.app.sign_in("ana", "").await;
     accounts(&mut drive).await;

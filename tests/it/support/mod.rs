@@ -4,6 +4,8 @@ pub mod bench;
 pub mod certificate;
 pub mod clock;
 pub mod entries;
+pub mod hooks;
+pub mod letters;
 pub mod raw;
 pub mod user;
 
@@ -20,7 +22,8 @@ use custos::{
     app::{
         Room,
         found::{FirstAdministrator, found},
-        open::{Places, open},
+        notices::Outlets,
+        open::{Places, open_telling},
         people,
     },
     http::{
@@ -77,6 +80,17 @@ impl TestApp {
 
     /// The same with limits and proxies of its own.
     pub async fn start_at(edge: Edge) -> Self {
+        Self::start_whole(edge, Outlets::default()).await
+    }
+
+    /// The same for a room that tells by mail and to endpoints; no job sends anything yet.
+    pub async fn start_telling(outlets: Outlets) -> Self {
+        let edge = edge(free_port());
+        let room = format!("http://{ROOM_HOST}:{}", edge.port);
+        Self::start_whole(edge, Outlets { room, ..outlets }).await
+    }
+
+    async fn start_whole(edge: Edge, outlets: Outlets) -> Self {
         let port = edge.port;
         // Another test may have done it; one provider is enough.
         drop(rustls::crypto::ring::default_provider().install_default());
@@ -99,7 +113,8 @@ impl TestApp {
         )
         .expect("a room is founded");
         let store = Store::local(&folder.path().join("store")).expect("a store");
-        let room = open(&places, store, ambient).await.expect("the room opens");
+        let room = open_telling(&places, store, ambient, outlets).await;
+        let room = room.expect("the room opens");
         let publishing = room.clone();
         tokio::spawn(async move { jobs::publish::run(&publishing).await });
         let front = Front::open(room.clone(), &edge).await.expect("it listens");

@@ -21,6 +21,7 @@ use crate::{
         cases::{self, NewCase},
         corrections::{self, NewCorrection},
         disclosures, evidence,
+        notices::addresses,
         once::Once,
         people::{RoomRole, issue_token, tokens::MAX_TOKEN},
         requests::{self, Proposal},
@@ -284,6 +285,9 @@ async fn build() -> Made {
     )
     .await
     .expect("a token");
+    addresses::name(&room, &dan, "name.of.dan@agency.example")
+        .await
+        .expect("named");
     world.link(dan.account, Purpose::SignIn).await;
     publish(&room).await;
     // Entries that are not published yet.

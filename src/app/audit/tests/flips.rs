@@ -253,6 +253,7 @@ fn every_bound_row_is_watched() {
         "walls",
         "requests",
         "policies",
+        "addresses",
     ] {
         let key = ("id", "LIMIT 1");
         all.extend(flips(&mut copy.connection, table, key, Extent::Most));
@@ -271,6 +272,7 @@ fn every_brief_row_scope_and_key_is_watched() {
         ("enrolments", "WHERE used_at IS NULL LIMIT 1"),
         ("uploads", "LIMIT 1"),
         ("replies", "LIMIT 1"),
+        ("notices", "WHERE address_id IS NOT NULL"),
         ("views", "LIMIT 1"),
         ("objects", "LIMIT 1"),
         ("scopes", "WHERE kind = 'court'"),
@@ -293,7 +295,7 @@ fn every_brief_row_scope_and_key_is_watched() {
         all.extend(flips(&mut copy.connection, table, ("id", which), extent));
     }
     let counts = located(&all, |_| false);
-    assert_eq!(counts.len(), 8, "{counts:?}");
+    assert_eq!(counts.len(), 9, "{counts:?}");
     assert!(counts["wrapped_keys"] > 500, "{counts:?}");
 }
 

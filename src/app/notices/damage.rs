@@ -1,0 +1,100 @@
+//! The note that an audit leaves for the room when it found damage.
+//!
+//! An audit works beside a running room and beside a stopped one, and never writes in the
+//! register. So it leaves a file in the data folder; the room queues what is told, and then
+//! removes the file. *A crash* in between leaves the file, and its audit is told once all the same.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use custos_core::ids::Id;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::{Event, Kind, queue};
+use crate::{
+    ambient::Ambient,
+    app::{
+        context::Room,
+        entering::Tx,
+        error::Error,
+        writer::{Command, Stop},
+    },
+    db::outbox,
+};
+
+/// The note's file.
+const NOTE: &str = "damage-found.json";
+/// Longest note.
+const MAX_NOTE_BYTES: u64 = 1_024;
+
+/// What is in the note: no more than that there is something to tell.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    audit: Id,
+}
+
+/// The note of a data folder.
+pub fn note(data: &Path) -> PathBuf {
+    data.join(NOTE)
+}
+
+/// Leaves the note; durable when this returns.
+///
+/// # Errors
+/// The folder can't be written.
+pub fn leave(data: &Path, ambient: &Ambient) -> io::Result<()> {
+    let audit = Id::from_bytes(ambient.bytes());
+    let text = serde_json::to_vec(&Note { audit }).expect("a note is JSON");
+    let mut file = tempfile::NamedTempFile::new_in(data)?;
+    file.write_all(&text)?;
+    file.as_file().sync_all()?;
+    file.persist(note(data))?;
+    File::open(data)?.sync_all()
+}
+
+/// Queues what a note says, if there is one, and removes it; says whether there was one.
+///
+/// # Errors
+/// The register can't be written; the note stays.
+pub async fn take_up(room: &Room, data: &Path) -> Result<bool, Error> {
+    let path = note(data);
+    let Some(audit) = read(&path, &room.core.ambient) else {
+        return Ok(false);
+    };
+    room.writer.submit(Tell { audit }).await?;
+    // A crash here leaves the note; the next start finds its audit told.
+    if let Err(error) = fs::remove_file(&path) {
+        warn!(%error, "the note of an audit can't be removed; it was told");
+    }
+    Ok(true)
+}
+
+fn read(path: &Path, ambient: &Ambient) -> Option<Id> {
+    let mut text = Vec::new();
+    let file = File::open(path).ok()?;
+    let read = file.take(MAX_NOTE_BYTES).read_to_end(&mut text);
+    let note = read
+        .ok()
+        .and_then(|_| serde_json::from_slice::<Note>(&text).ok());
+    // A note that can't be read says that there is something to tell all the same.
+    Some(note.map_or_else(|| Id::from_bytes(ambient.bytes()), |note| note.audit))
+}
+
+struct Tell {
+    audit: Id,
+}
+
+impl Command for Tell {
+    type Output = ();
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+        if !outbox::is_told(tx.connection, Kind::DamageFound.name(), self.audit)? {
+            queue(tx, &Event::DamageFound { audit: self.audit })?;
+        }
+        Ok(())
+    }
+}
