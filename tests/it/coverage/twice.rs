@@ -11,11 +11,11 @@ const DAY: Duration = Duration::from_secs(25 * 60 * 60);
 
 /// Two custodians, and an administrator who asks for a recovery.
 pub async fn by_two(drive: &mut Drive, custodian: &str) {
-    let second = drive.app.person("second", &["custodian"]).await.person;
+    let second = drive.app.person("colleague", &["custodian"]).await.person;
     // A role approves nothing on its first day; and all sessions end.
     drive.app.clock.put_on(DAY);
     let first = drive.app.sign_in("custodian", custodian).await;
-    let second = drive.app.sign_in("second", &second).await;
+    let second = drive.app.sign_in("colleague", &second).await;
     by_pages(drive, &first, &second).await;
     by_api(drive, &first, &second).await;
 }
