@@ -259,7 +259,7 @@ fn every_bound_row_is_watched() {
         all.extend(flips(&mut copy.connection, table, key, Extent::Most));
     }
     let counts = located(&all, |_| false);
-    assert_eq!(counts.len(), 13, "{counts:?}");
+    assert_eq!(counts.len(), 14, "{counts:?}");
     assert!(counts.values().all(|count| *count > 80), "{counts:?}");
 }
 
