@@ -41,6 +41,7 @@ use crate::{
 
 pub use crate::policy::facts::CaseRole;
 pub use asked::{Asked, MAX_PAGE_ITEMS, PAGE_ITEMS};
+pub(in crate::app) use course::move_on;
 pub use course::{NewStage, end_role, set_stage};
 pub use items::{Facets, ItemList, ItemSummary, list_items};
 pub(super) use listing::shown_states;

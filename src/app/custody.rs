@@ -192,7 +192,7 @@ fn name_actors(
     for line in lines {
         if let Some(person) = line.actor {
             let core = tx.core;
-            let name = people::actor_name(tx.connection, &core.keyring, room, permit, person)?;
+            let name = people::told_name(tx.connection, &core.keyring, room, permit, person)?;
             line.actor_name = Some(name);
         }
     }

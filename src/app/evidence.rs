@@ -164,7 +164,7 @@ impl Command for Read {
         tx.enter(draft)?;
         let core = tx.core;
         let row = evidence::get(tx.connection, &core.keyring, &permit)?.ok_or(Error::NotFound)?;
-        let depositor_name = people::depositor_name(
+        let depositor_name = people::told_name(
             tx.connection,
             &core.keyring,
             tx.room(),

@@ -202,7 +202,7 @@ impl Command for List {
         let mut summaries = Vec::new();
         for row in filings::orders(tx.connection, &core.keyring, facts.scope, &permit)? {
             let by =
-                people::actor_name(tx.connection, &core.keyring, room, &permit, row.details.by)?;
+                people::told_name(tx.connection, &core.keyring, room, &permit, row.details.by)?;
             summaries.push(OrderSummary {
                 id: row.id,
                 number: row.details.number,

@@ -12,7 +12,6 @@ use super::{
     Connection, DbError,
     bound::{self, Binding, Bound},
     keys,
-    requests::MovesRequest,
     rows::{id, rev, revision},
     schema::{accounts, people},
     value::Place,
@@ -21,7 +20,7 @@ use crate::{
     ambient::Ambient,
     keyring::Keyring,
     policy::{
-        action::{ManagePeople, ReadCase, ReadHistory, ReadItem},
+        action::{ActionKind, Approve, AskApproval, ManagePeople, ReadCase, ReadHistory, ReadItem},
         permit::Permit,
     },
 };
@@ -303,15 +302,23 @@ pub(super) fn account_ids(
     ids.iter().map(|raw| id("accounts", raw)).collect()
 }
 
-/// The name of someone who has a role on a case that may be read.
+/// Permission to read something that names people.
+pub trait NamesPeople: ActionKind {}
+impl NamesPeople for ReadCase {}
+impl NamesPeople for ReadItem {}
+impl NamesPeople for ReadHistory {}
+impl NamesPeople for AskApproval {}
+impl NamesPeople for Approve {}
+
+/// The name of someone whom something names that may be read.
 ///
 /// # Errors
 /// [`DbError::Damaged`].
-pub fn name_on_case(
+pub fn told_name<A: NamesPeople>(
     connection: &mut Connection,
     keyring: &Keyring,
     room: ScopeId,
-    _permit: &Permit<ReadCase>,
+    _permit: &Permit<A>,
     person: PersonId,
 ) -> Result<String, DbError> {
     name(connection, keyring, room, person)
@@ -333,48 +340,6 @@ pub fn successor_on_case(
     successor
         .map(|successor| Ok((successor, name(connection, keyring, room, successor)?)))
         .transpose()
-}
-
-/// The name of whoever deposited an item that may be read.
-///
-/// # Errors
-/// [`DbError::Damaged`].
-pub fn depositor_name(
-    connection: &mut Connection,
-    keyring: &Keyring,
-    room: ScopeId,
-    _permit: &Permit<ReadItem>,
-    person: PersonId,
-) -> Result<String, DbError> {
-    name(connection, keyring, room, person)
-}
-
-/// The name of someone who acted, where the history may be read.
-///
-/// # Errors
-/// [`DbError::Damaged`].
-pub fn actor_name(
-    connection: &mut Connection,
-    keyring: &Keyring,
-    room: ScopeId,
-    _permit: &Permit<ReadHistory>,
-    person: PersonId,
-) -> Result<String, DbError> {
-    name(connection, keyring, room, person)
-}
-
-/// The name of someone who asked for or answered a request that may be moved on.
-///
-/// # Errors
-/// [`DbError::Damaged`].
-pub fn name_on_request<A: MovesRequest>(
-    connection: &mut Connection,
-    keyring: &Keyring,
-    room: ScopeId,
-    _permit: &Permit<A>,
-    person: PersonId,
-) -> Result<String, DbError> {
-    name(connection, keyring, room, person)
 }
 
 fn name(

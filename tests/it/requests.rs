@@ -150,6 +150,31 @@ async fn a_request_ends_by_either_or_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_approval_falls_with_whoever_gave_it() {
+    let world = World::new().await;
+    let case = world.opened("26/1").await;
+    let request = world.transfer(&case).await;
+    world
+        .ask(&world.second, &format!("{request}/approval"), None)
+        .await;
+    let status = format!("/people/{}/status", world.second.person);
+    let set = async |status_of: &str| {
+        let body = Some(json!({"status": status_of}));
+        world.ask(&world.admin, &status, body).await;
+    };
+    set("suspended").await;
+    let execution = format!("{request}/execution");
+    assert_eq!(world.status(&world.first, &execution, None).await, 409);
+    let page = world
+        .app
+        .ask(&world.first, Method::GET, &format!("/cases/{case}"), None)
+        .await;
+    assert_eq!(page["case"]["stage"], "open");
+    set("active").await;
+    assert_eq!(world.status(&world.first, &execution, None).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_recovered_by_two() {
     let world = World::new().await;
     let lost = world.app.person_by(&world.admin, "lost", &[]).await;
@@ -275,6 +300,13 @@ async fn a_case_goes_into_another_and_stays_readable() {
     let items = format!("/cases/{case}/items");
     let new = Some(json!({"reference": "JS/9"}));
     assert_eq!(world.status(&officer, &items, new).await, 403);
+    // Opened again, it is in no other case any more.
+    let stage = Some(json!({"stage": "open", "outcome": "two matters after all"}));
+    let path = format!("/cases/{case}/stage");
+    world.app.ask(&world.first, Method::PUT, &path, stage).await;
+    let path = format!("/cases/{other}");
+    let page = world.app.ask(&world.first, Method::GET, &path, None).await;
+    assert_eq!(page["links"]["merged"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,13 +12,19 @@ use crate::{
     app::{
         SignedIn,
         context::Room,
-        entering::Tx,
+        deciding::Asking,
+        entering::{Draft, Entered, Tx},
         error::Error,
         text,
         writer::{Command, Done, Stop},
     },
-    db::{bound, cases, decide},
+    db::{
+        bound,
+        cases::{self, CaseRow, MovesCase},
+        decide,
+    },
     policy::{
+        Permit,
         action::{ChangeStage, EndRole},
         facts::{CaseRole, Resource, Stage},
     },
@@ -99,34 +105,40 @@ impl Command for SetStage {
             let stage = facts.case.stage.name();
             return Err(Error::Conflict(format!("the case is {stage}; it is not open")).into());
         }
-        let core = tx.core;
-        let mut row =
-            cases::staged(tx.connection, &core.keyring, &permit)?.ok_or(Error::NotFound)?;
-        row.rev += 1;
+        let keyring = &tx.core.keyring;
+        let mut row = cases::staged(tx.connection, keyring, &permit)?.ok_or(Error::NotFound)?;
         row.stage = self.stage.name().into();
         row.details.outcome = self.outcome;
         // The log keeps where it was.
         row.details.merged_into = None;
         row.details.handed_to = None;
-        let binding = bound::bind(&row, &core.ambient);
-        let draft = of_case("case_stage", self.case, facts.scope)
-            .permitted(tx.acting(&asking, Some(self.case)), &permit)
-            .detail(
-                slot::DETAIL,
-                json!({"stage": row.stage, "outcome": row.details.outcome}),
-            )
-            .writes(binding.slot.clone());
-        let entered = tx.enter(draft)?;
-        cases::set_stage(
-            tx.connection,
-            &permit,
-            (&core.keyring, &core.ambient),
-            &row,
-            &binding,
-            entered.c.as_bytes(),
-        )?;
+        let draft = of_case("case_stage", self.case, facts.scope).detail(
+            slot::DETAIL,
+            json!({"stage": row.stage, "outcome": row.details.outcome}),
+        );
+        move_on(tx, &asking, &permit, row, draft)?;
         Ok(())
     }
+}
+
+/// Writes the next revision of a case, with `draft` as its entry.
+pub(in crate::app) fn move_on<A: MovesCase>(
+    tx: &mut Tx<'_>,
+    asking: &Asking,
+    permit: &Permit<A>,
+    mut row: CaseRow,
+    draft: Draft,
+) -> Result<Entered, Stop> {
+    row.rev += 1;
+    let core = tx.core;
+    let binding = bound::bind(&row, &core.ambient);
+    let draft = draft
+        .permitted(tx.acting(asking, Some(row.id)), permit)
+        .writes(binding.slot.clone());
+    let entered = tx.enter(draft)?;
+    let (keys, entry) = ((&core.keyring, &core.ambient), entered.c.as_bytes());
+    cases::set_stage(tx.connection, permit, keys, &row, &binding, entry)?;
+    Ok(entered)
 }
 
 struct End {

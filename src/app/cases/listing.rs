@@ -23,7 +23,7 @@ use crate::{
     },
     db::{
         Connection,
-        cases::{self, CaseDetails, CaseRow, HandedTo, RoleRow},
+        cases::{self, CaseRow, HandedTo, RoleRow},
         decide, dialect, people,
     },
     policy::{
@@ -253,7 +253,7 @@ fn page(reading: &mut Reading<'_>, room: ScopeId, list: ItemList) -> Result<Case
     } else {
         Vec::new()
     };
-    let links = links(connection, core, asking, &row.details)?;
+    let links = links(connection, core, asking, &row)?;
     let mut members = Vec::new();
     for role in roles {
         if role.status != "active" {
@@ -262,7 +262,7 @@ fn page(reading: &mut Reading<'_>, room: ScopeId, list: ItemList) -> Result<Case
         let person = role.person_id;
         members.push(MemberSummary {
             person,
-            name: people::name_on_case(connection, &core.keyring, room, permit, person)?,
+            name: people::told_name(connection, &core.keyring, room, permit, person)?,
             role: role.role,
             party: role.party_id,
         });
@@ -306,7 +306,7 @@ fn successions(
         });
         if !taken {
             open.push(SuccessionSummary {
-                left: people::name_on_case(connection, &core.keyring, room, permit, left)?,
+                left: people::told_name(connection, &core.keyring, room, permit, left)?,
                 role: role.role.clone(),
                 party: role.party_id,
                 successor,
@@ -317,33 +317,41 @@ fn successions(
     Ok(open)
 }
 
-/// The cases that a case names, as far as the reader may read them.
+/// The cases that a case names, as far as the reader may read them. One that was opened again is
+/// no longer in the other.
 fn links(
     connection: &mut Connection,
     core: &Core,
     asking: &Asking,
-    details: &CaseDetails,
+    case: &CaseRow,
 ) -> Result<CaseLinks, Error> {
-    let mut link = |case: CaseId| -> Result<Option<CaseLink>, Error> {
+    let details = &case.details;
+    let mut readable = |case: CaseId| -> Result<Option<CaseRow>, Error> {
         let Some(facts) = decide::case(connection, &core.keyring, case)? else {
             return Ok(None);
         };
         let Ok(permit) = decided::<ReadCase>(core, asking, &Resource::Case(facts.case)) else {
             return Ok(None);
         };
-        let row = cases::get(connection, &core.keyring, &permit)?;
-        Ok(row.map(|row| CaseLink {
-            id: row.id,
-            number: row.details.number,
-        }))
+        Ok(cases::get(connection, &core.keyring, &permit)?)
     };
-    let merged_into = details.merged_into.map(&mut link).transpose()?.flatten();
+    let link = |row: CaseRow| CaseLink {
+        id: row.id,
+        number: row.details.number,
+    };
+    let merged_into = details
+        .merged_into
+        .map(&mut readable)
+        .transpose()?
+        .flatten();
     let mut merged = Vec::new();
-    for case in &details.merged {
-        merged.extend(link(*case)?);
+    for other in &details.merged {
+        let other = readable(*other)?;
+        let is_here = |row: &CaseRow| row.details.merged_into == Some(case.id);
+        merged.extend(other.filter(is_here).map(link));
     }
     Ok(CaseLinks {
-        merged_into,
+        merged_into: merged_into.map(link),
         merged,
         handed_to: details.handed_to.clone(),
     })

@@ -4,7 +4,7 @@
 use custos_core::{event::slot, ids::CaseId};
 use serde_json::json;
 
-use super::of_case;
+use super::{move_on, of_case};
 use crate::{
     app::{
         SignedIn,
@@ -14,7 +14,7 @@ use crate::{
         text,
         writer::{Command, Done, Stop},
     },
-    db::{bound, cases},
+    db::cases,
     policy::{
         action::MergeCases,
         facts::{Resource, Stage},
@@ -70,41 +70,21 @@ impl Command for Merge {
                 return Err(Error::Conflict(format!("the case is {stage} already")).into());
             }
         }
-        let core = tx.core;
-        let keys = (&core.keyring, &core.ambient);
-        let mut row =
-            cases::staged(tx.connection, &core.keyring, &permit)?.ok_or(Error::NotFound)?;
-        row.rev += 1;
+        let keyring = &tx.core.keyring;
+        let mut row = cases::staged(tx.connection, keyring, &permit)?.ok_or(Error::NotFound)?;
         row.stage = Stage::Merged.name().into();
         row.details.merged_into = Some(self.into);
-        let binding = bound::bind(&row, &core.ambient);
-        let draft = of_case("case_merge", self.case, from.scope)
-            .permitted(tx.acting(&asking, Some(self.case)), &permit)
-            .detail(
-                slot::DETAIL,
-                json!({"into": self.into, "reason": self.reason}),
-            )
-            .writes(binding.slot.clone());
-        let entered = tx.enter(draft)?;
-        let entry = entered.c.as_bytes();
-        cases::set_stage(tx.connection, &permit, keys, &row, &binding, entry)?;
+        let detail = json!({"into": self.into, "reason": self.reason});
+        let draft = of_case("case_merge", self.case, from.scope).detail(slot::DETAIL, detail);
+        move_on(tx, &asking, &permit, row, draft)?;
 
         let mut row =
-            cases::staged(tx.connection, &core.keyring, &into_permit)?.ok_or(Error::NotFound)?;
-        row.rev += 1;
+            cases::staged(tx.connection, keyring, &into_permit)?.ok_or(Error::NotFound)?;
         row.details.merged.retain(|merged| *merged != self.case);
         row.details.merged.push(self.case);
-        let binding = bound::bind(&row, &core.ambient);
-        let draft = of_case("case_merge", self.into, into.scope)
-            .permitted(tx.acting(&asking, Some(self.into)), &into_permit)
-            .detail(
-                slot::DETAIL,
-                json!({"from": self.case, "reason": self.reason}),
-            )
-            .writes(binding.slot.clone());
-        let entered = tx.enter(draft)?;
-        let entry = entered.c.as_bytes();
-        cases::set_stage(tx.connection, &into_permit, keys, &row, &binding, entry)?;
+        let detail = json!({"from": self.case, "reason": self.reason});
+        let draft = of_case("case_merge", self.into, into.scope).detail(slot::DETAIL, detail);
+        move_on(tx, &asking, &into_permit, row, draft)?;
         Ok(())
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn filed(
             value: told.value,
             reason: told.reason,
             filed_at: row.filed_at,
-            by: people::depositor_name(tx.connection, keyring, room, permit, told.by)?,
+            by: people::told_name(tx.connection, keyring, room, permit, told.by)?,
         });
     }
     for row in filings::of_item::<Transfer>(tx.connection, keyring, scope, permit)? {
@@ -65,7 +65,7 @@ pub(super) fn filed(
             seal: told.seal,
             seal_state: told.seal_state,
             filed_at: row.filed_at,
-            by: people::depositor_name(tx.connection, keyring, room, permit, told.by)?,
+            by: people::told_name(tx.connection, keyring, room, permit, told.by)?,
         });
     }
     let exhibits = filings::of_item::<Exhibit>(tx.connection, keyring, scope, permit)?;

@@ -51,33 +51,9 @@ pub async fn issue_enrolment(
     purpose: Purpose,
     lifetime: Duration,
 ) -> Result<Done<Secret>, Error> {
-    issue(room, who, account, purpose, lifetime, false).await
-}
-
-/// A link for any account, for tests of what it does.
-#[cfg(test)]
-pub(in crate::app) async fn past_the_check(
-    room: &Room,
-    who: &SignedIn,
-    account: AccountId,
-    purpose: Purpose,
-) -> Secret {
-    let done = issue(room, who, account, purpose, ENROLMENT, true).await;
-    done.expect("a link").output
-}
-
-async fn issue(
-    room: &Room,
-    who: &SignedIn,
-    account: AccountId,
-    purpose: Purpose,
-    lifetime: Duration,
-    past_the_check: bool,
-) -> Result<Done<Secret>, Error> {
     check(lifetime)?;
     let secret = Secret::new(&room.core.ambient);
     let command = Issue {
-        past_the_check,
         who: *who,
         account,
         link: Link {
@@ -212,8 +188,6 @@ fn check_alone(tx: &mut Tx<'_>, account: &AccountRow) -> Result<(), Error> {
 }
 
 struct Issue {
-    /// Tests of what a link does need one, and no second person.
-    past_the_check: bool,
     who: SignedIn,
     account: AccountId,
     link: Link,
@@ -230,9 +204,7 @@ impl Command for Issue {
         if account.status != "active" || person.status != "active" {
             return Err(Error::Conflict("this account is suspended".into()).into());
         }
-        if !self.past_the_check {
-            check_alone(tx, &account)?;
-        }
+        check_alone(tx, &account)?;
         let row = self.link.row(tx, &account);
         let draft = draft(tx, &row).permitted(tx.acting(&asking, None), &permit);
         tx.enter(draft)?;
@@ -296,5 +268,44 @@ impl Command for First {
             founding::first_enrolment(tx.connection, key, &row)?;
         }
         Ok(())
+    }
+}
+
+/// Links for tests of what a link does, which are not about who may issue it.
+#[cfg(test)]
+pub(in crate::app) mod testing {
+    use super::*;
+
+    /// A link for any account, entered as an administrator's.
+    pub async fn link(room: &Room, who: &SignedIn, account: AccountId, purpose: Purpose) -> Secret {
+        let secret = Secret::new(&room.core.ambient);
+        let (who, secret_hash) = (*who, secret.hash());
+        let link = Link {
+            purpose,
+            lifetime: ENROLMENT,
+            secret_hash,
+        };
+        let command = Alone { who, account, link };
+        room.writer.submit(command).await.expect("a link");
+        secret
+    }
+
+    struct Alone {
+        who: SignedIn,
+        account: AccountId,
+        link: Link,
+    }
+
+    impl Command for Alone {
+        type Output = ();
+
+        fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+            let (asking, permit) = managing(tx, &self.who)?;
+            let (account, _) = tx.account::<ManagePeople>(&asking, self.account)?;
+            let row = self.link.row(tx, &account);
+            let draft = draft(tx, &row).permitted(tx.acting(&asking, None), &permit);
+            tx.enter(draft)?;
+            Ok(replace(tx, &permit, &row)?)
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use custos_core::{
     event::slot,
-    ids::{AccountId, CaseId, RowId},
+    ids::{AccountId, CaseId, PersonId, RowId},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::{
         SignedIn,
-        cases::of_case,
+        cases::{move_on, of_case},
         context::Room,
         deciding::Asking,
         entering::{Draft, Tx},
@@ -36,7 +36,7 @@ use crate::{
     policy::{
         Permit,
         action::{AskApproval, RecoverAccount, TransferCase},
-        facts::Resource,
+        facts::{Resource, Stage},
     },
 };
 
@@ -78,9 +78,9 @@ impl Command for CarryOut {
         let mut asking = tx.asking(&self.who)?;
         settle(tx, &mut asking)?;
         let row = tx.request::<AskApproval>(&asking, self.request)?;
-        let _one_s_own = tx.permit::<AskApproval>(&asking, &Resource::Request(facts_of(&row)?))?;
+        drop(tx.permit::<AskApproval>(&asking, &Resource::Request(facts_of(&row)?))?);
         let approved = Approved::of(tx, row)?;
-        asking.context.approvals = approved.row.approver_id.into_iter().collect();
+        asking.context.approvals = [approver(tx, &approved.row)?].into();
         match approved.exact.proposal.clone() {
             Proposal::TransferCase {
                 case,
@@ -148,6 +148,21 @@ impl Approved {
     }
 }
 
+/// Who approved a request. Whoever is suspended or has left since vouches for nothing any more.
+fn approver(tx: &mut Tx<'_>, row: &RequestRow) -> Result<PersonId, Error> {
+    let damaged = || DbError::damaged("requests", row.id, "nobody approved it");
+    let person = row.approver_id.ok_or_else(damaged)?;
+    let room = tx.room();
+    let found = sessions::person(tx.connection, &tx.core.keyring, room, person)?;
+    if found.is_some_and(|person| person.status == "active") {
+        return Ok(person);
+    }
+    Err(Error::Conflict(
+        "whoever approved this request is suspended or has left since; take it back and ask again"
+            .into(),
+    ))
+}
+
 /// Whether a case can be handed over as it is.
 pub(super) fn may_leave(case: &CaseRow) -> Result<(), Error> {
     match case.stage.as_str() {
@@ -165,27 +180,19 @@ fn transfer(
 ) -> Result<(), Stop> {
     let facts = tx.case::<TransferCase>(asking, case)?;
     let permit = tx.permit::<TransferCase>(asking, &Resource::Case(facts.case))?;
-    let core = tx.core;
-    let mut row = cases::staged(tx.connection, &core.keyring, &permit)?.ok_or(Error::NotFound)?;
+    let keyring = &tx.core.keyring;
+    let mut row = cases::staged(tx.connection, keyring, &permit)?.ok_or(Error::NotFound)?;
     may_leave(&row)?;
-    row.rev += 1;
-    row.stage = "transferred".into();
+    row.stage = Stage::Transferred.name().into();
     let detail = json!({
         "request": approved.row.id,
         "authority": to.authority,
         "reference": to.reference,
     });
     row.details.handed_to = Some(to);
-    let binding = bound::bind(&row, &core.ambient);
-    let draft = of_case("case_transfer", case, facts.scope)
-        .permitted(tx.acting(asking, Some(case)), &permit)
-        .detail(slot::DETAIL, detail)
-        .writes(binding.slot.clone());
-    let entered = tx.enter(approved.in_draft(draft))?;
-    let entry = entered.c.as_bytes();
-    approved.used(tx, &permit, entry)?;
-    let keys = (&core.keyring, &core.ambient);
-    cases::set_stage(tx.connection, &permit, keys, &row, &binding, entry)?;
+    let draft = of_case("case_transfer", case, facts.scope).detail(slot::DETAIL, detail);
+    let entered = move_on(tx, asking, &permit, row, approved.in_draft(draft))?;
+    approved.used(tx, &permit, entered.c.as_bytes())?;
     Ok(())
 }
 

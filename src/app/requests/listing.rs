@@ -111,6 +111,10 @@ impl Command for List {
             .by(tx.acting(&asking, None))
             .detail(slot::DETAIL, json!({"of": "requests"}));
         tx.enter(draft)?;
+        // Whoever has no role in the room asks for nothing and answers nothing.
+        if asking.actor.room_roles.is_empty() {
+            return Ok(Vec::new());
+        }
         let since = before(now, LISTED_FOR);
         let rows = decide::requests_since(tx.connection, &core.keyring, since, MAX_LISTED)?;
         let mut summaries = Vec::new();
@@ -124,10 +128,10 @@ impl Command for List {
             };
             let mut name = |person| match &readable {
                 Readable::Own(permit) => {
-                    people::name_on_request(tx.connection, &core.keyring, room, permit, person)
+                    people::told_name(tx.connection, &core.keyring, room, permit, person)
                 }
                 Readable::Others(permit) => {
-                    people::name_on_request(tx.connection, &core.keyring, room, permit, person)
+                    people::told_name(tx.connection, &core.keyring, room, permit, person)
                 }
             };
             let asker = name(row.asker_id)?;
