@@ -21,7 +21,7 @@ mod restore;
 mod serve;
 mod sign_in;
 
-use std::{fmt, path::PathBuf, process::ExitCode};
+use std::{fmt, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -176,6 +176,12 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Completions(_) | Command::Man(_) => unreachable!("they were run above"),
         }
     })
+}
+
+/// A line on standard output; whoever closed it stops nothing.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
 }
 
 /// Says why a client's command ends, and with which code.

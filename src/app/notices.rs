@@ -149,7 +149,10 @@ fn for_account(tx: &mut Tx<'_>, event: &Event, account: AccountId) -> Result<Not
         && (address_id.is_some() || {
             let found = address_rows::confirmed(tx.connection, &core.keyring, room, account);
             or_damaged(found, None)?.is_some()
-        });
+        })
+        // A mail server would count what happens by a letter for each.
+        && !(event.kind().says_new()
+            && outbox::has_waiting(tx.connection, account, &says_new())?);
     Ok(if posted {
         NoticeRow {
             address_id,
@@ -160,6 +163,12 @@ fn for_account(tx: &mut Tx<'_>, event: &Event, account: AccountId) -> Result<Not
     } else {
         NoticeRow { address_id, ..row }
     })
+}
+
+/// Names of the kinds of which one letter speaks for many.
+fn says_new() -> Vec<&'static str> {
+    let kinds = Kind::ALL.into_iter().filter(|kind| kind.says_new());
+    kinds.map(Kind::name).collect()
 }
 
 /// The accounts that an event concerns, before anything is asked of policy.

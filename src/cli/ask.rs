@@ -19,7 +19,7 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{access::Access, failed};
+use super::{access::Access, failed, say};
 use crate::{ambient::Ambient, client::error::ClientError};
 
 pub(super) use case::Case;
@@ -184,7 +184,7 @@ fn refused(error: &ClientError, key: Option<&str>, json: bool) -> ExitCode {
             "detail": error.to_string(),
             "idempotency_key": key,
         }});
-        println!("{told}");
+        say(&told.to_string());
         return code(error);
     }
     if let Some(key) = key {

@@ -21,7 +21,7 @@ use crate::{
         journal::{self, Journal},
         listing::{Listing, Own},
         manifest::{Format, Manifest},
-        names,
+        names, place,
         report::{Line, Place, Report, Tally},
         told::{Captured, Derivation, Told},
     },
@@ -284,6 +284,38 @@ async fn deposit(arguments: Arguments) -> Result<ExitCode, ClientError> {
     Ok(ExitCode::from(report.tally.code()))
 }
 
+/// Receipts in a folder whose files are deposited would be deposited with them the next time.
+fn refuse_receipts_among(arguments: &Arguments) -> Result<(), ClientError> {
+    let Some(receipts) = &arguments.receipts else {
+        return Ok(());
+    };
+    let named = &arguments.manifests;
+    let beside = named
+        .manifest
+        .iter()
+        .map(|manifest| place::folder(manifest));
+    let roots = named.root.as_deref().map_or_else(
+        || {
+            beside
+                .chain(arguments.paths.iter().map(PathBuf::as_path))
+                .collect()
+        },
+        |root| vec![root],
+    );
+    // A folder that is not there yet is none of them.
+    let Ok(receipts) = receipts.canonicalize() else {
+        return Ok(());
+    };
+    if roots
+        .iter()
+        .any(|root| root.canonicalize().is_ok_and(|root| root == receipts))
+    {
+        let what = "`--receipts` is a folder whose files are looked at; name another one, in it or beside it; nothing was sent";
+        return Err(ClientError::Usage(what.into()));
+    }
+    Ok(())
+}
+
 /// What is on the disk and what manifests say of it.
 fn listing(arguments: &Arguments, journal: &Path) -> Result<Listing, ClientError> {
     let written = arguments.report.iter().map(|report| &report.path);
@@ -294,8 +326,13 @@ fn listing(arguments: &Arguments, journal: &Path) -> Result<Listing, ClientError
             .chain([journal])
             .map(Path::to_owned)
             .collect(),
-        written: written.chain(&arguments.receipts).cloned().collect(),
+        written: written
+            .chain(&arguments.receipts)
+            .chain(&arguments.hashes)
+            .cloned()
+            .collect(),
     };
+    refuse_receipts_among(arguments)?;
     let named = &arguments.manifests;
     if named.manifest.is_empty() {
         let reading = named.root.is_some() || named.manifest_format.is_some();

@@ -4,12 +4,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Failed, serve};
+use super::{Failed, outlets, serve};
 use crate::{
     ambient::Ambient,
     app::{
         Error,
-        notices::Outlets,
         people::{self, enrolment},
     },
     config::Config,
@@ -23,7 +22,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failed> {
-    let room = serve::open(config, Ambient::system(), Outlets::default()).await?;
+    // Nothing is sent from here: what is told of the link waits, and `serve` sends it.
+    let room = serve::open(config, Ambient::system(), outlets::outlets(config)?).await?;
     let link = people::operator_enrolment(&room, &arguments.login, enrolment::ENROLMENT).await;
     let link = match link {
         Err(Error::NotFound) => {

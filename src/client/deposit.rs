@@ -4,7 +4,11 @@ mod numbers;
 mod plan;
 mod send;
 
-use std::{collections::HashMap, path::PathBuf, sync::Mutex};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Mutex,
+};
 
 use custos_core::{
     hash::Hash,
@@ -185,6 +189,8 @@ struct Ground {
     published: tokio::sync::Mutex<u64>,
     /// Receipts that are asked for at the same time, as many as files are sent.
     receipts: tokio::sync::Semaphore,
+    /// References that this run gives, as the room compares them: no file takes another's.
+    given: Mutex<HashSet<String>>,
     /// Why nothing more is tried.
     over: Mutex<Option<&'static str>>,
 }
@@ -297,6 +303,7 @@ impl<'a> Run<'a> {
             read: tokio::sync::Mutex::default(),
             published: tokio::sync::Mutex::default(),
             receipts: tokio::sync::Semaphore::new(self.order.jobs),
+            given: Mutex::default(),
             over: Mutex::new(None),
         })
     }
@@ -308,9 +315,12 @@ impl<'a> Run<'a> {
         let _shown = self.watch.begins(Stage::Hashing, file, size, count.clone());
         let (path, shown) = (file.to_path_buf(), file.to_path_buf());
         let wanted: Vec<&str> = entry.expected.iter().map(|hash| hash.algorithm).collect();
-        tokio::task::spawn_blocking(move || source::measure(&path, &wanted, &count))
-            .await
-            .map_err(|stopped| ClientError::file(shown, "read")(std::io::Error::other(stopped)))?
+        let listed = entry.canonical.clone();
+        tokio::task::spawn_blocking(move || {
+            source::measure((&path, listed.as_deref()), &wanted, &count)
+        })
+        .await
+        .map_err(|stopped| ClientError::file(shown, "read")(std::io::Error::other(stopped)))?
     }
 }
 

@@ -41,6 +41,11 @@ pub enum ClientError {
     /// The connection broke before the answer was there.
     #[error("the connection to the room broke: {0}")]
     Broken(String),
+    /// An earlier attempt may have been made, and the room takes no other now.
+    #[error(
+        "it is not known whether it was done: an attempt broke off, and to the next one the room said: {0}; look how it stands"
+    )]
+    Unclear(String),
     /// The answer is not what the API says, or does not fit what was sent.
     #[error("the room's answer can't be used: {0}; keep this line and tell the operator")]
     Answer(String),

@@ -63,6 +63,8 @@ pub struct Named {
 pub struct Entry {
     /// Where it is, or should be.
     pub file: PathBuf,
+    /// The same without links, as it was when it was listed: what is read is there, or not read.
+    pub canonical: Option<PathBuf>,
     /// What stands there.
     pub found: Found,
     /// Where manifests name it.
@@ -83,6 +85,7 @@ impl Entry {
     fn at(file: PathBuf, found: Found) -> Self {
         Self {
             file,
+            canonical: None,
             found,
             named: Vec::new(),
             twice: false,
@@ -156,8 +159,10 @@ impl Listing {
             } else {
                 Found::Here
             };
-            if seen.insert(canonical) {
-                listing.entries.push(Entry::at(path.clone(), found));
+            if seen.insert(canonical.clone()) {
+                let mut entry = Entry::at(path.clone(), found);
+                entry.canonical = Some(canonical);
+                listing.entries.push(entry);
             }
         }
         if listing.entries.is_empty() {
@@ -183,8 +188,10 @@ impl Listing {
         // What the folder is called says something; what leads to it does not.
         let called = Path::new(folder.file_name().unwrap_or_default());
         for Walked { below, what } in walk(&canonical, own) {
-            if seen.insert(canonical.join(&below)) {
+            let place = canonical.join(&below);
+            if seen.insert(place.clone()) {
                 let mut entry = Entry::at(folder.join(&below), what);
+                entry.canonical = Some(place);
                 entry.below = Some(names::shown(&called.join(&below)));
                 self.entries.push(entry);
             }
@@ -276,8 +283,9 @@ impl Naming<'_> {
             name: row.name,
         };
         let entries = &mut self.listing.entries;
-        let at = *self.by_place.entry(key).or_insert_with(|| {
+        let at = *self.by_place.entry(key.clone()).or_insert_with(|| {
             let mut entry = Entry::at(file, found);
+            entry.canonical = Some(key);
             entry.below = Some(names::shown(Path::new(OsStr::from_bytes(&named.name))));
             entries.push(entry);
             entries.len() - 1
@@ -285,10 +293,12 @@ impl Naming<'_> {
         let entry = &mut entries[at];
         // MD5 and SHA-256 of one file may stand on two lines of a list.
         let tables = matches!(format, Format::Csv | Format::Ftk);
-        let again = row.hashes.iter().all(|hash| {
+        let known_already = |hash: &Declared| {
             let same = |known: &Declared| known.algorithm == hash.algorithm;
             entry.expected.iter().any(same)
-        });
+        };
+        // A line whose hash no room takes says nothing for a second time.
+        let again = !row.hashes.is_empty() && row.hashes.iter().all(known_already);
         let before = entry.named.iter().any(|other| other.manifest == manifest);
         entry.twice |= before && (tables || again);
         entry.named.push(named);
@@ -312,6 +322,7 @@ impl Naming<'_> {
                 what => what,
             };
             let mut entry = Entry::at(root.given.join(&below), found);
+            entry.canonical = Some(canonical.clone());
             entry.below = Some(names::shown(&below));
             self.by_place.insert(canonical, self.listing.entries.len());
             self.listing.entries.push(entry);

@@ -109,6 +109,12 @@ pub fn reference(path: &Path) -> String {
     }
 }
 
+/// A reference as the room compares it: whatever its case and spaces.
+pub fn folded(reference: &str) -> String {
+    let words: Vec<&str> = reference.split_whitespace().collect();
+    words.join(" ").to_lowercase()
+}
+
 /// The reference to try after one that is taken: `JS/7` after `JS/6`, `a.txt (2)` after `a.txt`.
 pub fn after(reference: &str) -> String {
     let numbered = |head: &str, number: &str, tail: &str| {

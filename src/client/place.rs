@@ -79,7 +79,7 @@ pub(super) fn sync_folder(out: &Path) -> io::Result<()> {
 }
 
 /// The folder that a file stands in.
-pub(super) fn folder(out: &Path) -> &Path {
+pub fn folder(out: &Path) -> &Path {
     match out.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -199,6 +199,8 @@ pub struct Tally {
     pub special: u64,
     /// The command's own.
     pub own: u64,
+    /// Those of them that a manifest names: they are not deposited all the same.
+    pub own_named: u64,
     /// Named for a second time in one manifest.
     pub twice: u64,
 }
@@ -250,6 +252,7 @@ impl Tally {
         self.mismatched_not_held += u64::from(line.state == State::Mismatched && !held);
         let named = !line.entry.named.is_empty();
         self.unlisted_wanted += u64::from(manifests && !named && line.entry.counts());
+        self.own_named += u64::from(named && line.state == State::Own);
         self.twice += u64::from(line.entry.twice);
     }
 
@@ -259,6 +262,7 @@ impl Tally {
             + self.outside
             + self.unlisted
             + self.twice
+            + self.own_named
             + self.mismatched_left_out
             + self.mismatched_not_held;
         match self {

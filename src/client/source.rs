@@ -45,17 +45,22 @@ pub struct Measured {
 /// Bytes that went through, for whoever shows progress.
 pub type Count = Arc<AtomicU64>;
 
-/// Hashes a file: SHA-256, and the algorithms that are `wanted`. Blocks.
+/// Hashes a file: SHA-256, and the algorithms that are `wanted`. It must still be where it was
+/// `listed`. Blocks.
 ///
 /// # Errors
 /// It is no regular file, can't be read, or changes while it is read.
 pub fn measure(
-    given: &Path,
+    (given, listed): (&Path, Option<&Path>),
     wanted: &[&'static str],
     count: &AtomicU64,
 ) -> Result<Measured, ClientError> {
     let read = |cause| ClientError::file(given, "read")(cause);
     let canonical = fs::canonicalize(given).map_err(read)?;
+    // A link that came since may lead out of the folder.
+    if listed.is_some_and(|listed| listed != canonical) {
+        return Err(ClientError::Changed);
+    }
     let mut file = open(&canonical).map_err(read)?;
     let before = Stamp::of(&file.metadata().map_err(read)?);
     if before.size > MAX_BYTES {
@@ -217,7 +222,7 @@ mod tests {
             let content: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
             let (_folder, path) = file(&content);
             let count = AtomicU64::new(0);
-            let measured = measure(&path, &[], &count).expect("hashed");
+            let measured = measure((&path, None), &[], &count).expect("hashed");
             assert_eq!(measured.size, length as u64);
             assert_eq!(count.into_inner(), length as u64);
             assert_eq!(sent(&measured).await, (content, true));
@@ -234,7 +239,7 @@ mod tests {
             Vec::new(),
         ] {
             let (_folder, path) = file(&content);
-            let measured = measure(&path, &[], &AtomicU64::new(0)).expect("hashed");
+            let measured = measure((&path, None), &[], &AtomicU64::new(0)).expect("hashed");
             fs::write(&path, &change).expect("written");
             let (bytes, whole) = sent(&measured).await;
             assert!(!whole && bytes.len() < content.len(), "{}", change.len());
@@ -248,15 +253,25 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).expect("a link");
         let count = AtomicU64::new(0);
         assert_eq!(
-            measure(&link, &[], &count).expect("hashed").canonical,
+            measure((&link, None), &[], &count)
+                .expect("hashed")
+                .canonical,
             fs::canonicalize(&path).expect("there")
         );
+        // What was listed as a file of the folder, and is a link out of it by now.
+        let listed = folder.path().canonicalize().expect("there").join("link");
+        let swapped = measure((&link, Some(&listed)), &[], &count);
+        assert!(matches!(swapped, Err(ClientError::Changed)), "{swapped:?}");
         for odd in [
             folder.path(),
             Path::new("/dev/zero"),
             &folder.path().join("none"),
         ] {
-            assert!(measure(odd, &[], &count).is_err(), "{}", odd.display());
+            assert!(
+                measure((odd, None), &[], &count).is_err(),
+                "{}",
+                odd.display()
+            );
         }
     }
 }

@@ -12,6 +12,7 @@ use custos_core::{
 };
 use diesel::prelude::*;
 use serde::Serialize;
+use tracing::warn;
 
 use super::{
     Connection, DbError,
@@ -198,7 +199,54 @@ pub fn due(
             .load(connection)?,
         Way::Endpoint(name) => due.filter(notices::endpoint.eq(name)).load(connection)?,
     };
-    ids.iter().map(|raw| id("notices", raw)).collect()
+    let ids = ids.iter().map(|raw| id("notices", raw));
+    // One whose id is none can't be taken up, and holds up nobody else.
+    Ok(ids
+        .filter_map(|id| {
+            id.inspect_err(|error| warn!(%error, "a notice is left out"))
+                .ok()
+        })
+        .collect())
+}
+
+/// Whether a letter of one of these kinds waits for an account.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn has_waiting(
+    connection: &mut Connection,
+    account: AccountId,
+    kinds: &[&str],
+) -> Result<bool, DbError> {
+    let waiting = notices::table
+        .filter(notices::account_id.eq(account.as_bytes().to_vec()))
+        .filter(notices::next_at.is_not_null())
+        .filter(notices::kind.eq_any(kinds));
+    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(connection)?)
+}
+
+/// The newest notice of these kinds that an account got since `moment`, has not read, and to
+/// which no letter went.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn newest_kept(
+    connection: &mut Connection,
+    key: &SessionKey,
+    (account, moment): (AccountId, Timestamp),
+    kinds: &[&str],
+) -> Result<Option<NoticeRow>, DbError> {
+    let raw = notices::table
+        .filter(notices::account_id.eq(account.as_bytes().to_vec()))
+        .filter(notices::created_at.ge(moment.micros()))
+        .filter(notices::state.eq(KEPT))
+        .filter(notices::read_at.is_null())
+        .filter(notices::kind.eq_any(kinds))
+        .order((notices::created_at.desc(), notices::id.desc()))
+        .limit(1)
+        .select(Raw::as_select())
+        .load(connection)?;
+    Ok(whole(key, raw).pop())
 }
 
 /// Names of the endpoints for which notices wait.
@@ -328,8 +376,12 @@ pub fn forget(connection: &mut Connection, moment: Timestamp) -> Result<usize, D
 
 /// Those of the rows that this room wrote.
 fn whole(key: &SessionKey, raw: Vec<Raw>) -> Vec<NoticeRow> {
-    raw.into_iter()
-        .filter_map(|raw| read(key, raw).ok())
+    let checked = raw.into_iter().map(|raw| read(key, raw));
+    checked
+        .filter_map(|row| {
+            row.inspect_err(|error| warn!(%error, "a notice is left out"))
+                .ok()
+        })
         .collect()
 }
 

@@ -35,12 +35,11 @@ pub async fn run(room: &Room, data: &Path) {
             None
         }
     };
-    let endpoints = room.core.outlets.hooks.iter().filter_map(|hook| {
-        let sender = sender.as_ref()?;
-        Some(way(room, sender, SentBy::Endpoint(&hook.endpoint.name)))
-    });
+    let sender = sender.as_ref();
+    let endpoints = room.core.outlets.hooks.iter();
+    let endpoints = endpoints.map(|hook| way(room, sender, SentBy::Endpoint(&hook.endpoint.name)));
     let letters = async {
-        if let (Some(sender), Some(_)) = (&sender, &room.core.outlets.mail) {
+        if room.core.outlets.mail.is_some() {
             way(room, sender, SentBy::Mail).await;
         }
     };
@@ -48,7 +47,7 @@ pub async fn run(room: &Room, data: &Path) {
 }
 
 /// Sends what is due on one way.
-async fn way(room: &Room, sender: &Sender, way: SentBy<'_>) {
+async fn way(room: &Room, sender: Option<&Sender>, way: SentBy<'_>) {
     let mut committed = room.writer.committed();
     loop {
         // What is committed from here on is looked for again.
@@ -63,7 +62,7 @@ async fn way(room: &Room, sender: &Sender, way: SentBy<'_>) {
 }
 
 /// Sends what is due now; says whether there was any.
-async fn pass(room: &Room, sender: &Sender, way: SentBy<'_>) -> Result<bool, Error> {
+async fn pass(room: &Room, sender: Option<&Sender>, way: SentBy<'_>) -> Result<bool, Error> {
     let due = sending::due(room, way).await?;
     for notice in &due {
         sending::deliver(room, sender, *notice).await?;

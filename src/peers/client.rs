@@ -4,7 +4,7 @@
 //! It follows no redirect, so that nobody but the operator chooses a host; believes no proxy of
 //! the environment; keeps no cookies; and speaks TLS to everyone but this machine.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use reqwest::{Client, Url, redirect::Policy};
 
@@ -29,9 +29,15 @@ pub enum AddressError {
     Credentials,
 }
 
-/// An address that the operator named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An address that the operator named. It prints as host and port.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address(Url);
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({})", self.shown())
+    }
+}
 
 impl Address {
     /// Reads an address.

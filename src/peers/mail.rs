@@ -6,6 +6,7 @@
 
 use std::{fmt, time::Duration};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox, header},
@@ -94,8 +95,8 @@ pub fn is_address(text: &str) -> bool {
         && text.parse::<Address>().is_ok()
 }
 
-/// One letter.
-#[derive(Debug, Clone)]
+/// One letter. It prints as its id: the rest is an address, and may be a code.
+#[derive(Clone)]
 pub struct Letter {
     /// Stable: a second sending is the same letter.
     pub id: String,
@@ -105,6 +106,12 @@ pub struct Letter {
     pub subject: &'static str,
     /// Its text.
     pub text: Zeroizing<String>,
+}
+
+impl fmt::Debug for Letter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Letter({})", self.id)
+    }
 }
 
 /// A mail server. Cheap to clone.
@@ -150,7 +157,12 @@ impl Server {
         let mut secrets = Vec::new();
         if let Some(SignIn { user, password }) = &settings.sign_in {
             builder = builder.credentials(Credentials::new(user.clone(), password.to_string()));
-            secrets = vec![Zeroizing::new(user.clone()), password.clone()];
+            let password = password.as_str();
+            let plain = Zeroizing::new(format!("\0{user}\0{password}"));
+            // A server may repeat what was said to it, as it was said (RFC 4954, section 4).
+            let encoded = [plain.as_str(), user, password].map(|said| BASE64_STANDARD.encode(said));
+            secrets = encoded.into_iter().map(Zeroizing::new).collect();
+            secrets.extend([user, password].map(|said| Zeroizing::new(said.to_owned())));
         }
         Ok(Self {
             transport: builder.build(),
@@ -208,17 +220,21 @@ impl Server {
     fn failed(&self, then: Then, told: &str, to: &str) -> NotSent {
         let mut secrets: Vec<&str> = self.secrets.iter().map(|secret| secret.as_str()).collect();
         secrets.push(to);
+        // Many servers repeat the name alone, or with another host.
+        let name = to.split_once('@').map_or("", |(name, _)| name);
+        secrets.extend((name.len() >= 3).then_some(name));
         NotSent::new(then, told, &secrets)
     }
 }
 
-/// What a failure means for the letter. A server that does not take our sign-in says 5xx as
-/// well: that is for the operator to mend, and the letter waits.
+/// What a failure means for the letter. A server that does not take our sign-in, or takes nothing
+/// from us, says 5xx as well: that is for the operator to mend, and the letter waits.
 fn then(error: &lettre::transport::smtp::Error) -> Then {
-    /// Authentication (RFC 4954, section 6) and encryption (RFC 3207, section 4) that it wants.
-    const SIGN_IN: [u16; 5] = [523, 530, 534, 535, 538];
+    /// Authentication (RFC 4954, section 6) and encryption (RFC 3207, section 4) that it wants; no
+    /// mail service here (RFC 7504), or none for us (RFC 5321, section 4.2.2).
+    const OF_SERVER: [u16; 7] = [521, 523, 530, 534, 535, 538, 554];
     let code = error.status().map(u16::from);
-    if error.is_permanent() && !code.is_some_and(|code| SIGN_IN.contains(&code)) {
+    if error.is_permanent() && !code.is_some_and(|code| OF_SERVER.contains(&code)) {
         Then::Never
     } else {
         Then::Again

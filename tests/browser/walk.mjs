@@ -9,6 +9,7 @@ import { join } from 'node:path';
 
 import { address, startMail, told, undelivered } from './notices.mjs';
 import { files, rules } from './register.mjs';
+import { leaving, requests } from './requests.mjs';
 import { startBrowser, startRoom } from './room.mjs';
 import { closing, enter, equal, holds, openCase, openItem, step } from './steps.mjs';
 
@@ -324,6 +325,7 @@ async function others(room, browser) {
     await page.waitForLoadState();
     await page.goto(`${room.origin}/people`);
     await look(page, 'people');
+    await leaving(page, look);
     await undelivered(room, page, look);
     await page.goto(`${room.origin}/cases`);
     holds(!(await page.textContent('main')).includes('LANTERN'), 'the case is listed');
@@ -372,6 +374,7 @@ try {
   await told(room, page, (options) => open(browser, options), look);
   await files(room, page, look);
   await rules(room, () => open(browser), look, ['Hester Vane', 'Oriane Feld']);
+  await requests(room, () => open(browser), look, 'Winifred Ashgrove');
   await proofs(room, page);
   await others(room, browser);
   await step('nothing secret is in the log', async () => {

@@ -348,6 +348,13 @@ def planted(campaign, report, items):
     def another_state(all_files, at):
         all_files[at]["state"] = "mismatched"
 
+    def another_reference(all_files, at):
+        all_files[at]["reference"] += "0"
+
+    def not_in_quarantine(all_files, at):
+        held = [file for file in all_files if file["quarantined"]]
+        campaign.rng.choice(held)["quarantined"] = False
+
     def left(all_files, at):
         del all_files[at]
 
@@ -361,6 +368,8 @@ def planted(campaign, report, items):
         ("a lost item", lambda: campaign.check_room(items[1:])),
         ("another hash", damaged(another_hash)),
         ("another state", damaged(another_state)),
+        ("another reference", damaged(another_reference)),
+        ("a mismatch that is not held", damaged(not_in_quarantine)),
         ("a file less", damaged(left)),
     ):
         try:

@@ -10,9 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use custos_core::ids::Id;
+use custos_core::{hash::sha256, ids::Id};
 use serde::{Deserialize, Serialize};
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::{Event, Kind, queue};
 use crate::{
@@ -62,7 +62,7 @@ pub fn leave(data: &Path, ambient: &Ambient) -> io::Result<()> {
 /// The register can't be written; the note stays.
 pub async fn take_up(room: &Room, data: &Path) -> Result<bool, Error> {
     let path = note(data);
-    let Some(audit) = read(&path, &room.core.ambient) else {
+    let Some(audit) = read(&path) else {
         return Ok(false);
     };
     room.writer.submit(Tell { audit }).await?;
@@ -73,15 +73,23 @@ pub async fn take_up(room: &Room, data: &Path) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn read(path: &Path, ambient: &Ambient) -> Option<Id> {
+fn read(path: &Path) -> Option<Id> {
     let mut text = Vec::new();
-    let file = File::open(path).ok()?;
-    let read = file.take(MAX_NOTE_BYTES).read_to_end(&mut text);
-    let note = read
-        .ok()
-        .and_then(|_| serde_json::from_slice::<Note>(&text).ok());
-    // A note that can't be read says that there is something to tell all the same.
-    Some(note.map_or_else(|| Id::from_bytes(ambient.bytes()), |note| note.audit))
+    let read = File::open(path).and_then(|file| file.take(MAX_NOTE_BYTES).read_to_end(&mut text));
+    match read {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            error!(%error, note = %path.display(), "an audit found damage, and its note can't be read: run the audit as the room's own user, or give the note to it");
+            return None;
+        }
+    }
+    // A note of another form says that there is something to tell all the same, once.
+    let told = serde_json::from_slice::<Note>(&text).map(|note| note.audit);
+    Some(told.unwrap_or_else(|_| {
+        let hash = sha256(&[&text]);
+        Id::from_bytes(std::array::from_fn(|at| hash.as_bytes()[at]))
+    }))
 }
 
 struct Tell {

@@ -13,7 +13,8 @@ pub enum Kind {
     DepositQuarantined,
     /// An order was made on a case. To its judges and prosecutors.
     OrderMade,
-    /// An account was suspended, alone or with its person. To the account.
+    /// An account was suspended, alone or with its person, or ended with their service. To the
+    /// account.
     AccountSuspended,
     /// A password was set or changed. To the account.
     PasswordChanged,
@@ -107,6 +108,11 @@ impl Kind {
         }
     }
 
+    /// Whether it says only that there is something new: one letter says that of many.
+    pub const fn says_new(self) -> bool {
+        !matches!(self.about(), About::Account)
+    }
+
     /// Whether an operator may have it sent to an endpoint (decision 15).
     pub const fn goes_out(self) -> bool {
         !matches!(self, Self::AddressChanged | Self::AddressNamed)
@@ -119,7 +125,7 @@ impl Kind {
             Self::RoleGiven => "a role on a case",
             Self::DepositQuarantined => "a deposit of yours needs a look",
             Self::OrderMade => "an order",
-            Self::AccountSuspended => "your account was suspended",
+            Self::AccountSuspended => "your account was suspended or ended",
             Self::PasswordChanged => "the password of your account was set",
             Self::TokenMade => "an access token was made for your account",
             Self::LinkMade => "a single-use link was made for your account",

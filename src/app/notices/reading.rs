@@ -38,6 +38,9 @@ pub const MAX_SHOWN: usize = 200;
 pub const MAX_COUNTED: usize = 20;
 /// Rows that are read at once.
 const READ_AT_ONCE: i64 = 64;
+/// Rows that are looked at, the newest. What lies behind them is neither shown nor counted: many
+/// that one may not know of any more would hold the room up, and their number would show.
+const MAX_LOOKED_AT: i64 = 1_024;
 /// Undelivered notices on their page, the newest.
 const MAX_UNDELIVERED: i64 = 200;
 
@@ -181,10 +184,10 @@ fn known(
                 }
             }
         }
-        if !more {
+        passed += READ_AT_ONCE;
+        if !more || passed >= MAX_LOOKED_AT {
             return Ok(known);
         }
-        passed += READ_AT_ONCE;
     }
 }
 
@@ -250,7 +253,7 @@ impl Command for MarkRead {
         let asking = tx.asking(&self.who)?;
         let key = &tx.core.keys.session;
         let known = match self.notice {
-            None => known(&mut moment(tx), &asking, true, usize::MAX)?,
+            None => known(&mut moment(tx), &asking, true, MAX_SHOWN)?,
             Some(notice) => {
                 let found = outbox::get(tx.connection, key, notice)?;
                 let own = found.filter(|row| row.account_id == Some(self.who.account));

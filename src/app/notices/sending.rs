@@ -17,7 +17,7 @@ use std::time::Duration;
 use custos_core::ids::{RowId, Timestamp};
 use tracing::{info, warn};
 
-use super::{Kind, addresses, deciding::or_damaged, letters, moment};
+use super::{Kind, addresses, deciding::or_damaged, letters, moment, says_new};
 use crate::{
     app::{
         context::Room,
@@ -40,6 +40,9 @@ pub use crate::{db::outbox::Way as SentBy, peers::webhooks::Sender};
 const MAX_DUE: i64 = 64;
 /// How long a notice is kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// Why no event is sent to any endpoint.
+const NO_CLIENT: &str = "this machine has no certificates by which an endpoint could be known";
 
 /// What is handed over for one notice.
 #[derive(Debug)]
@@ -70,14 +73,21 @@ pub async fn due(room: &Room, way: Way<'_>) -> Result<Vec<RowId>, Error> {
 ///
 /// # Errors
 /// The register can't be written; the notice is tried again after its pause.
-pub async fn deliver(room: &Room, sender: &webhooks::Sender, notice: RowId) -> Result<(), Error> {
+pub async fn deliver(
+    room: &Room,
+    sender: Option<&webhooks::Sender>,
+    notice: RowId,
+) -> Result<(), Error> {
     let Some(parcel) = take_up(room, notice).await? else {
         return Ok(());
     };
     let outcome = match (&parcel, &room.core.outlets.mail) {
         (Parcel::Letter(letter), Some(server)) => server.send(letter).await,
         (Parcel::Letter(_), None) => Err(NotSent::new(Then::Never, "no mail server", &[])),
-        (Parcel::Event(endpoint, event), _) => sender.send(endpoint, event).await,
+        (Parcel::Event(endpoint, event), _) => match sender {
+            Some(sender) => sender.send(endpoint, event).await,
+            None => Err(NotSent::new(Then::Again, NO_CLIENT, &[])),
+        },
     };
     // A crash here leaves a notice that was sent and is sent again, under the same id.
     settle(room, notice, outcome).await
@@ -128,15 +138,7 @@ impl Command for TakeUp {
     fn run(self, tx: &mut Tx<'_>) -> Result<Option<Parcel>, Stop> {
         let now = tx.now();
         let key = &tx.core.keys.session;
-        let found = match outbox::get(tx.connection, key, self.notice) {
-            // One that this room did not write is never sent; its check raised the alarm.
-            Err(DbError::Damaged { .. }) => {
-                outbox::put_aside(tx.connection, self.notice)?;
-                None
-            }
-            found => found?,
-        };
-        let Some(mut row) = found.filter(|row| {
+        let Some(mut row) = whole(tx, self.notice)?.filter(|row| {
             row.state == WAITING && row.next_at.is_some_and(|next_at| next_at <= now)
         }) else {
             return Ok(None);
@@ -161,6 +163,18 @@ impl Command for TakeUp {
                 Ok(None)
             }
         }
+    }
+}
+
+/// A notice that this room wrote. Another is never sent: it is put aside, and its check raised
+/// the alarm.
+fn whole(tx: &mut Tx<'_>, notice: RowId) -> Result<Option<NoticeRow>, DbError> {
+    match outbox::get(tx.connection, &tx.core.keys.session, notice) {
+        Err(DbError::Damaged { .. }) => {
+            outbox::put_aside(tx.connection, notice)?;
+            Ok(None)
+        }
+        found => found,
     }
 }
 
@@ -237,7 +251,18 @@ fn drop_it(tx: &mut Tx<'_>, mut row: NoticeRow, why: &str) -> Result<(), Error> 
     row.state = DROPPED.into();
     row.next_at = None;
     row.told = Some(why.into());
-    outbox::update(tx.connection, &tx.core.keys.session, &row)?;
+    let key = &tx.core.keys.session;
+    outbox::update(tx.connection, key, &row)?;
+    // It would have spoken for those behind it.
+    let speaks = Kind::of(&row.kind).is_some_and(Kind::says_new);
+    if let Some(account) = row.account_id.filter(|_| speaks) {
+        let since = (account, row.created_at);
+        if let Some(mut next) = outbox::newest_kept(tx.connection, key, since, &says_new())? {
+            next.state = WAITING.into();
+            next.next_at = Some(tx.now());
+            outbox::update(tx.connection, key, &next)?;
+        }
+    }
     Ok(())
 }
 
@@ -295,7 +320,7 @@ fn give_up(tx: &mut Tx<'_>, way: Way<'_>, state: &str, why: &str) -> Result<(), 
     let key = &tx.core.keys.session;
     // Bounded by what waits: each pass ends the waiting of all it found, or finds nothing new.
     for notice in outbox::due(tx.connection, way, None, i64::MAX)? {
-        let Ok(Some(mut row)) = outbox::get(tx.connection, key, notice) else {
+        let Some(mut row) = whole(tx, notice)? else {
             continue;
         };
         row.state = state.into();

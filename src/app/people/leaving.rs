@@ -15,6 +15,7 @@ use crate::{
         context::Room,
         entering::{Draft, Tx},
         error::Error,
+        notices::{self, Kind},
         writer::{Command, Done, Stop},
     },
     db::{
@@ -106,6 +107,8 @@ impl Command for Leave {
         for (role, binding) in &in_room {
             cases::end_role(tx.connection, &permit, role, binding, &entry)?;
         }
+        // Else an administrator could end another one's service and nobody would be told.
+        notices::queue_for_accounts(tx, Kind::AccountSuspended, &ids)?;
         for (role, binding) in &on_cases {
             end_on_case(tx, &asking, &permit, (role, binding), self.successor)?;
         }

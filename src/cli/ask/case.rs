@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Ask, Change, Look, Nothing, Request, refused, tell};
+use super::{Ask, Change, Look, Nothing, Request, refused, say, tell};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Case {
@@ -159,10 +159,10 @@ async fn list(asked: Look<Items>) -> ExitCode {
     match listed.await {
         Ok((items, total)) => {
             if common.json {
-                println!("{}", json!({"items": items, "total": total}));
+                say(&json!({"items": items, "total": total}).to_string());
             } else {
                 tell::list(&items, COLUMNS);
-                println!("{} of {total}", items.len());
+                say(&format!("{} of {total}", items.len()));
             }
             ExitCode::SUCCESS
         }

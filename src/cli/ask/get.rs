@@ -10,7 +10,7 @@ use custos_core::{
 };
 use serde_json::json;
 
-use super::{Change, refused};
+use super::{Change, refused, say};
 use crate::{
     cli::bars::Bars,
     client::{
@@ -59,15 +59,20 @@ enum Taken {
 pub(super) async fn run(asked: Change<Get>) -> ExitCode {
     let Change { own, key, common } = asked;
     let (key, json) = (key.or_new(), common.json);
-    let taken = async { take(&common.access.api()?, &own, &key).await };
+    let taken = async {
+        let api = common.access.api().map_err(unopened)?;
+        take(&api, &own, &key).await
+    };
     match taken.await {
         Ok(Taken::Right(size, sha256)) => {
             if json {
                 let out = names::Name::of(own.out.as_os_str());
-                println!("{}", json!({"file": out, "size": size, "sha256": sha256}));
+                say(&json!({"file": out, "size": size, "sha256": sha256}).to_string());
             } else {
                 let out = names::shown(&own.out);
-                println!("{out}: {size} bytes of SHA-256 {sha256}, as they were deposited");
+                say(&format!(
+                    "{out}: {size} bytes of SHA-256 {sha256}, as they were deposited"
+                ));
             }
             ExitCode::SUCCESS
         }
@@ -78,31 +83,40 @@ pub(super) async fn run(asked: Change<Get>) -> ExitCode {
             if json {
                 let told =
                     json!({"error": {"status": null, "problem": "other-bytes", "detail": what}});
-                println!("{told}");
+                say(&told.to_string());
             } else {
                 eprintln!("custos: {what}");
             }
             ExitCode::from(DAMAGED)
         }
-        Err(error) => refused(&error, Some(&key), json),
+        // Under the key of a view that was opened, the same view would be told of again.
+        Err((error, opened)) => refused(&error, (!opened).then_some(key.as_str()), json),
     }
 }
 
-async fn take(api: &Api, own: &Get, key: &str) -> Result<Taken, ClientError> {
+/// A failure before a view was opened.
+fn unopened(error: ClientError) -> (ClientError, bool) {
+    (error, false)
+}
+
+/// Takes the content; a failure says whether a view was opened before it.
+async fn take(api: &Api, own: &Get, key: &str) -> Result<Taken, (ClientError, bool)> {
     // Before the room is asked, because asking is an entry in the custody log.
-    let draft = Draft::beside(&own.out, own.force)?;
-    let expected = api.item(own.item).await?.sha256;
+    let draft = Draft::beside(&own.out, own.force).map_err(unopened)?;
+    let expected = api.item(own.item).await.map_err(unopened)?.sha256;
     let reason = Reason {
         purpose: own.purpose.clone(),
         why: own.why.clone(),
         download: true,
     };
-    let view = api.open_view(own.item, &reason, key).await?;
+    let view = api.open_view(own.item, &reason, key).await;
+    let view = view.map_err(unopened)?;
     let taken = read(api, (own, &view, expected), draft).await;
-    let closed = api.close_view(&view, &format!("{key}.close")).await;
-    let taken = taken?;
-    closed?;
-    Ok(taken)
+    if let Err(error) = api.close_view(&view, key).await {
+        // It ends by itself, and what was taken is what it is.
+        eprintln!("custos: the view could not be closed, and ends by itself: {error}");
+    }
+    taken.map_err(|error| (error, true))
 }
 
 async fn read(

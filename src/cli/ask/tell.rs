@@ -6,12 +6,15 @@ use custos_core::ids::Timestamp;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::client::{api::asking::Changed, names};
+use crate::{
+    cli::say,
+    client::{api::asking::Changed, names},
+};
 
 /// What was looked at. Of a list people see the columns that are named, a line each.
 pub(super) fn answer(answer: &Value, columns: &[&str], json: bool) -> ExitCode {
     if json {
-        println!("{answer}");
+        say(&answer.to_string());
         return ExitCode::SUCCESS;
     }
     match answer["items"].as_array().filter(|_| !columns.is_empty()) {
@@ -37,7 +40,7 @@ pub(super) fn list(items: &[Value], columns: &[&str]) {
         let cells: Vec<String> = cells
             .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
-        println!("{}", cells.join("  ").trim_end());
+        say(cells.join("  ").trim_end());
     }
 }
 
@@ -50,7 +53,7 @@ pub(super) fn changed(changed: Changed, json: bool) -> ExitCode {
             _ => Map::new(),
         };
         object.insert("by_an_earlier_attempt".into(), json!(before));
-        println!("{}", Value::Object(object));
+        say(&Value::Object(object).to_string());
         return ExitCode::SUCCESS;
     }
     let mut told = match before {
@@ -67,7 +70,7 @@ pub(super) fn changed(changed: Changed, json: bool) -> ExitCode {
         [one] => told.push_str(&format!("; entry {one} of the custody log")),
         many => told.push_str(&format!("; entries {} of the custody log", many.join(", "))),
     }
-    println!("{told}");
+    say(&told.to_string());
     ExitCode::SUCCESS
 }
 
@@ -75,21 +78,21 @@ pub(super) fn changed(changed: Changed, json: bool) -> ExitCode {
 fn one(value: &Value, indent: usize) {
     let space = " ".repeat(indent);
     let Value::Object(object) = value else {
-        println!("{space}{}", scalar("", value).unwrap_or_default());
+        say(&format!("{space}{}", scalar("", value).unwrap_or_default()));
         return;
     };
     for (name, value) in object {
         if let Some(text) = scalar(name, value) {
             if !text.is_empty() {
-                println!("{space}{}: {text}", words(name));
+                say(&format!("{space}{}: {text}", words(name)));
             }
             continue;
         }
-        println!("{space}{}:", words(name));
+        say(&format!("{space}{}:", words(name)));
         match value {
             Value::Array(all) => {
                 for value in all {
-                    println!("{space}  {}", line(value));
+                    say(&format!("{space}  {}", line(value)));
                 }
             }
             value => one(value, indent + 2),

@@ -1,7 +1,8 @@
 //! What people and programs are told of a deposit.
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
+use crate::cli::say;
 use crate::client::{
     deposit::{Became, Done, Outcome},
     journal::Kept,
@@ -95,12 +96,6 @@ fn about(line: &Line<'_>) -> String {
         _ => "not deposited",
     };
     format!("{file}: {}; {what}", both.join(", "))
-}
-
-/// A line on standard output; whoever closed it does not stop the deposit.
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
 }
 
 fn sentence(done: &Done) -> String {

@@ -131,14 +131,24 @@ impl Api {
                 }
                 Err(error) => error,
             };
-            if unknown && error.problem() == Some("conflict") && *method != Method::POST {
+            if let ClientError::Refused(problem) = &error
+                && unknown
+                && problem.name == "conflict"
+                && *method != Method::POST
+            {
+                // Other conflicts say that somebody did something else meanwhile.
+                if !problem.detail.contains("already") {
+                    return Err(ClientError::Unclear(problem.detail.clone()));
+                }
                 return Ok(Changed {
                     answer: Value::Null,
                     before: true,
                 });
             }
             let broken = matches!(error, ClientError::Broken(_));
-            unknown |= broken;
+            // A proxy that lost the answer says one of these.
+            let lost = matches!(&error, ClientError::Refused(problem) if matches!(problem.status, 502 | 504));
+            unknown |= broken || lost;
             match waits.next() {
                 Some(wait) if broken || error.may_pass() => {
                     tokio::time::sleep(pause(&error, wait)).await;

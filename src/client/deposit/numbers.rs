@@ -57,6 +57,7 @@ impl References {
 /// The references of a case that are given, and the next ones.
 pub(super) struct Numbers<'a> {
     how: &'a References,
+    /// As the room compares them.
     taken: HashSet<String>,
     /// The highest number under the prefix.
     highest: u64,
@@ -65,7 +66,8 @@ pub(super) struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    pub(super) fn new(how: &'a References, taken: HashSet<String>) -> Self {
+    pub(super) fn new(how: &'a References, taken: &HashSet<String>) -> Self {
+        let taken: HashSet<String> = taken.iter().map(|one| names::folded(one)).collect();
         let highest = match how {
             References::After(prefix) => highest(prefix, &taken),
             _ => 0,
@@ -84,7 +86,7 @@ impl<'a> Numbers<'a> {
             let number = number(prefix, reference);
             self.highest = self.highest.max(number.unwrap_or(0));
         }
-        self.taken.insert(reference.into())
+        self.taken.insert(names::folded(reference))
     }
 
     /// The reference of a file that is `number`th of all, from 0, and that was announced as
@@ -115,14 +117,14 @@ impl<'a> Numbers<'a> {
 
     /// `name`, or `name (2)` and so on until nobody has it.
     fn free(&mut self, name: String) -> String {
-        if !self.taken.contains(&name) {
+        if !self.taken.contains(&names::folded(&name)) {
             return name;
         }
-        let last = self.counted.entry(name.clone()).or_insert(1);
+        let last = self.counted.entry(names::folded(&name)).or_insert(1);
         loop {
             *last += 1;
             let reference = format!("{name} ({last})");
-            if !self.taken.contains(&reference) {
+            if !self.taken.contains(&names::folded(&reference)) {
                 return reference;
             }
         }
@@ -137,7 +139,8 @@ pub(super) fn taken(reference: &str) -> ClientError {
 }
 
 fn number(prefix: &str, reference: &str) -> Option<u64> {
-    let number = reference.strip_prefix(prefix)?.strip_prefix('/')?;
+    let (prefix, reference) = (names::folded(prefix), names::folded(reference));
+    let number = reference.strip_prefix(&prefix)?.strip_prefix('/')?;
     custos_core::ids::decimal(number).ok()
 }
 
@@ -187,12 +190,12 @@ mod tests {
     fn numbers_go_on_after_the_highest() {
         let taken = ["JS/1", "JS/9", "JS/10x", "JSX/70", "AB/80", "JS/007"].map(String::from);
         let how = References::After("JS".into());
-        let mut numbers = Numbers::new(&how, taken.clone().into());
+        let mut numbers = Numbers::new(&how, &taken.clone().into());
         assert_eq!(numbers.give(0, &file("a"), None).expect("given"), "JS/10");
-        assert!(!numbers.take("JS/9") && numbers.take("JS/20"));
+        assert!(!numbers.take("JS/9") && !numbers.take(" js/9") && numbers.take("JS/20"));
         assert_eq!(numbers.give(1, &file("b"), None).expect("given"), "JS/21");
         let how = References::From("JS".into(), 8);
-        let mut numbers = Numbers::new(&how, taken.into());
+        let mut numbers = Numbers::new(&how, &taken.into());
         assert_eq!(numbers.give(0, &file("a"), None).expect("given"), "JS/8");
         assert!(numbers.give(1, &file("b"), None).is_err(), "JS/9 is taken");
         let before = Some("JS/9");
@@ -205,11 +208,12 @@ mod tests {
 
     #[test]
     fn files_of_one_name_are_counted() {
-        let mut numbers = Numbers::new(&References::Names, ["a (3)".to_string()].into());
+        let mut numbers = Numbers::new(&References::Names, &["a (3)".to_string()].into());
         let mut given = |name: &str| numbers.give(0, &file(name), None).expect("given");
         assert_eq!(given("x/a"), "a");
         assert_eq!(given("y/a"), "a (2)");
         assert_eq!(given("z/a"), "a (4)");
         assert_eq!(given("b"), "b");
+        assert_eq!(given("x/B"), "B (2)", "the room tells no case apart");
     }
 }

@@ -16,7 +16,7 @@ use crate::client::{
     api::Listed,
     error::ClientError,
     journal::{Kept, Key, Known},
-    names::Name,
+    names::{self, Name},
     receipt,
     source::Measured,
     told::{Declared, Told},
@@ -66,16 +66,33 @@ impl<'a> Run<'a> {
         let mut found = Vec::new();
         for file in files {
             let key = Key::of(self.api.server(), self.order.case, &file.measured);
-            let state = self.find(ground, &key, &file.measured).await;
+            let state = self.find(ground, &key, &file).await;
             found.push((file, key, state));
         }
         // An item that is known to be another file can't be this one, whatever its bytes; one
         // whose file is gone may be this file under a new name.
         let (server, case) = (self.api.server(), self.order.case);
         let mut used = self.journal.items_in_place(server, case);
+        for (_, _, state) in &found {
+            used.extend(match state {
+                Found::Failed(Failure {
+                    standing: Standing::In(kept),
+                    ..
+                }) => Some(kept.item),
+                _ => None,
+            });
+        }
+        // Under these something else was announced, which may be in the room by now.
+        let announced: HashSet<String> = found
+            .iter()
+            .filter(|(_, key, _)| matches!(self.journal.known(key), Some(Known::Announced { .. })))
+            .filter_map(|(_, key, _)| Some(names::folded(self.journal.known(key)?.reference())))
+            .collect();
         for (file, key, state) in &mut found {
             if matches!(state, Found::New | Found::Numbered(_))
-                && let Some(known) = self.look(ground, (file, key), &mut used).await
+                && let Some(known) = self
+                    .look(ground, (file, key, state), &announced, &mut used)
+                    .await
             {
                 *state = known;
             }
@@ -83,7 +100,7 @@ impl<'a> Run<'a> {
         let items = ground.items.values().flatten();
         let mut taken: HashSet<String> = items.map(|item| item.reference.clone()).collect();
         taken.extend(self.journal.references(server, case));
-        let mut numbers = Numbers::new(&self.order.references, taken);
+        let mut numbers = Numbers::new(&self.order.references, &taken);
         let decided: Vec<_> = found
             .iter()
             .map(|(file, _, state)| self.decided(file, state, &mut numbers))
@@ -96,6 +113,11 @@ impl<'a> Run<'a> {
             })
             .collect();
         self.note_numbers(&planned)?;
+        let given = planned.iter().filter_map(|planned| match &planned.step {
+            Step::Send { reference, .. } => Some(names::folded(reference)),
+            _ => None,
+        });
+        *ground.given.lock().expect("no holder of this lock panics") = given.collect();
         Ok(planned)
     }
 
@@ -128,7 +150,7 @@ impl<'a> Run<'a> {
     }
 
     /// What the journal knows, and the room of what the journal only announced.
-    async fn find(&self, ground: &Ground, key: &Key, measured: &Measured) -> Found {
+    async fn find(&self, ground: &Ground, key: &Key, file: &Hashed<'_>) -> Found {
         match self.journal.known(key) {
             None => Found::New,
             Some(Known::Numbered { reference }) => Found::Numbered(reference),
@@ -140,7 +162,7 @@ impl<'a> Run<'a> {
             }) => match self.api.upload(upload).await {
                 Ok(None) => Found::Announced(upload, reference, told),
                 Ok(Some(item)) => {
-                    let confirmed = self.confirm(ground, item, reference, (measured, key)).await;
+                    let confirmed = self.confirm(ground, item, reference, (file, key)).await;
                     confirmed.map_or_else(Found::Failed, |kept| Found::In(Outcome::Recovered, kept))
                 }
                 Err(error) if error.problem() == Some("not-found") => Found::New,
@@ -158,12 +180,15 @@ impl<'a> Run<'a> {
         ground: &Ground,
         item: ItemId,
         reference: String,
-        (measured, key): (&Measured, &Key),
+        (file, key): (&Hashed<'_>, &Key),
     ) -> Result<Kept, Failure> {
+        let measured = &file.measured;
+        // What the room says counts; a token that may not read is told nothing but the item.
+        let differs = |hash: &Declared| !measured.hashes.contains(hash);
         let mut kept = Kept {
             item,
             reference,
-            quarantined: false,
+            quarantined: self.declared(file).iter().any(differs),
             index: None,
             c: None,
         };
@@ -194,19 +219,22 @@ impl<'a> Run<'a> {
     async fn look(
         &self,
         ground: &Ground,
-        (file, key): (&Hashed<'_>, &Key),
+        (file, key, state): (&Hashed<'_>, &Key, &Found),
+        announced: &HashSet<String>,
         used: &mut HashSet<ItemId>,
     ) -> Option<Found> {
         let (person, measured) = (ground.person?, &file.measured);
         let likely = |listed: &&Listed| {
-            let would = match asked(file) {
-                Some(reference) => reference == listed.reference,
-                None => self
+            let would = match (asked(file), state) {
+                (Some(reference), _) => reference == listed.reference,
+                (None, Found::Numbered(reference)) => *reference == listed.reference,
+                (None, _) => self
                     .order
                     .references
                     .would_give(&listed.reference, measured),
             };
-            would && !used.contains(&listed.id)
+            let others = announced.contains(&names::folded(&listed.reference));
+            would && !others && !used.contains(&listed.id)
         };
         let of_size = ground.items.get(&measured.size)?;
         let likely: Vec<&Listed> = of_size.iter().filter(likely).collect();

@@ -8,7 +8,7 @@ use std::{
 use custos_core::{event::leaf_data, ids::UploadId, merkle::leaf_hash};
 
 use super::{
-    Became, Done, Failure, Ground, Hashed, Outcome, Run, Stage, Standing, fits,
+    Became, Done, Failure, Ground, Hashed, Outcome, Run, Stage, Standing, fits, numbers,
     plan::{Planned, Step},
 };
 use crate::client::{
@@ -91,10 +91,10 @@ impl<'a> Run<'a> {
         }
         // Whether any byte may have reached the room under this id.
         let mut touched = announced.is_some();
-        let (upload, reference) = match announced {
+        let (mut upload, mut reference) = match announced {
             Some(upload) => (upload, reference.to_owned()),
             None => self
-                .announce_free((file, key), reference)
+                .announce_free(ground, (file, key), reference)
                 .await
                 .map_err(Failure::out)?,
         };
@@ -115,15 +115,28 @@ impl<'a> Run<'a> {
             // The bytes may have been taken in, and only the answer was lost.
             match self.api.upload(upload).await {
                 Ok(Some(item)) => {
-                    let kept = self
-                        .confirm(ground, item, reference, (measured, key))
-                        .await?;
+                    let kept = self.confirm(ground, item, reference, (file, key)).await?;
                     return Ok(Done {
                         outcome: Outcome::Recovered,
                         kept,
                         received_at: None,
                         receipt: None,
                     });
+                }
+                // Somebody else's file was taken in under this reference meanwhile; what was sent
+                // under it is in the room under no item.
+                Ok(None) if error.problem() == Some("conflict") => {
+                    if self.is_fixed(file) {
+                        return Err(Failure::out(numbers::taken(&reference)));
+                    }
+                    let next = self.next_free(ground, &reference);
+                    (upload, reference) = self
+                        .announce_free(ground, (file, key), &next)
+                        .await
+                        .map_err(Failure::out)?;
+                    if wait.is_none() {
+                        return Err(Failure::out(error));
+                    }
                 }
                 Ok(None) if wait.is_some() => {}
                 _ if !touched => return Err(Failure::out(error)),
@@ -142,6 +155,7 @@ impl<'a> Run<'a> {
     /// given for this very file is never changed.
     async fn announce_free(
         &self,
+        ground: &Ground,
         (file, key): (&Hashed<'_>, &Key),
         reference: &str,
     ) -> Result<(UploadId, String), ClientError> {
@@ -150,13 +164,23 @@ impl<'a> Run<'a> {
             match self.announce((file, key), &reference).await {
                 Ok(upload) => return Ok((upload, reference)),
                 Err(error) if error.problem() == Some("conflict") && !self.is_fixed(file) => {
-                    reference = names::after(&reference);
+                    reference = self.next_free(ground, &reference);
                 }
                 Err(error) => return Err(error),
             }
         }
         let what = format!("`{reference}` and those before it are taken; name another reference");
         Err(ClientError::Usage(what))
+    }
+
+    /// The next reference after one that somebody has, which this run gives to no other file.
+    fn next_free(&self, ground: &Ground, taken: &str) -> String {
+        let mut given = ground.given.lock().expect("no holder of this lock panics");
+        let mut reference = names::after(taken);
+        while !given.insert(names::folded(&reference)) {
+            reference = names::after(&reference);
+        }
+        reference
     }
 
     /// Announces a file, and makes the id durable under which its bytes will be sent.

@@ -7,7 +7,7 @@
 //! 12,HEX,HEX,a name, with whatever it holds
 //! ```
 
-use super::{Row, algorithm, hash, lines};
+use super::{Row, algorithm, hash, lines, room_for};
 
 /// How such a list begins.
 pub(super) const MARK: &[u8] = b"%%%% HASHDEEP-1.";
@@ -37,6 +37,7 @@ pub(super) fn rows(text: &[u8], passed_over: &mut Vec<String>) -> Result<Vec<Row
             .as_ref()
             .ok_or_else(|| format!("no columns are named before line {number}"))?;
         let row = row(line, columns).map_err(|what| format!("line {number} {what}"))?;
+        room_for(&rows)?;
         rows.push(Row {
             line: number,
             ..row

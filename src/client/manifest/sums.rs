@@ -6,7 +6,7 @@
 //! \ before either: in the name stand `\\`, `\n`, `\r` for what they mean (GNU coreutils)
 //! ```
 
-use super::{ALGORITHMS, Row, algorithm, hash, lines};
+use super::{ALGORITHMS, Row, algorithm, hash, lines, room_for};
 use crate::client::told::Declared;
 
 /// Lengths, in hex digits, of hashes that no room takes: SHA-224, SHA-384.
@@ -30,6 +30,7 @@ pub(super) fn rows(text: &[u8], passed_over: &mut Vec<String>) -> Result<Vec<Row
             },
             |declared| vec![declared],
         );
+        room_for(&rows)?;
         rows.push(Row {
             line: number,
             name,

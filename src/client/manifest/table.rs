@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use super::{ALGORITHMS, Format, Row, algorithm, hash};
+use super::{ALGORITHMS, Format, Row, algorithm, hash, room_for};
 use crate::client::told::Captured;
 
 /// Columns of a table of our own, beside hashes and particulars.
@@ -62,6 +62,7 @@ pub(super) fn ftk(text: &[u8]) -> Result<Vec<Row>, String> {
                 _ => return Err(format!("the column `{name}` is none of FTK Imager's")),
             }
         }
+        room_for(&rows)?;
         rows.push(row);
         Ok(())
     })?;
@@ -81,6 +82,7 @@ pub(super) fn own(text: &[u8], particulars: &[&str]) -> Result<Vec<Row>, String>
             fill(&mut row, &mut words, (name, cell), particulars)?;
         }
         row.words = (words != Words::default()).then(|| words.into());
+        room_for(&rows)?;
         rows.push(row);
         Ok(())
     })?;

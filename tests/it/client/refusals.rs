@@ -164,7 +164,7 @@ async fn a_file_that_changes_after_it_was_hashed_is_not_deposited() {
     let case = field.case.parse().expect("an id");
     for (length, change) in [(300_000, 300_000), (300_000, 299_999), (5, 5), (5, 4)] {
         let path = field.file("a.log", &vec![b'a'; length]);
-        let measured = source::measure(&path, &[], &Count::default()).expect("hashed");
+        let measured = source::measure((&path, None), &[], &Count::default()).expect("hashed");
         fs::write(&path, vec![b'b'; change]).expect("written");
         let name = Name::Text("a.log".into());
         let told = Told::default();

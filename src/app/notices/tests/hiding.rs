@@ -161,6 +161,47 @@ async fn what_becomes_hidden_is_neither_shown_nor_counted_nor_sent() {
 }
 
 #[tokio::test]
+async fn one_letter_speaks_for_many_and_none_is_lost_with_it() {
+    let case = telling().await;
+    let room = case.world.room.clone();
+    addressed(&case.world, &case.counsel, "counsel@chambers.example").await;
+    let mut items = Vec::new();
+    for reference in ["JS/1", "JS/2", "JS/3"] {
+        items.push(case.deposit(reference, "normal").await);
+        case.serve(*items.last().expect("one")).await;
+    }
+    let shown = page(&case.world, &case.counsel).await;
+    assert_eq!(shown.iter().filter(|kind| **kind == "served").count(), 3);
+    assert_eq!(
+        due(&case.world).await.len(),
+        1,
+        "the mail server counts no items"
+    );
+    // What the letter was about is hidden before it is sent: another one speaks for the rest.
+    evidence::restrict(&room, &case.judge, items[0])
+        .await
+        .expect("restricted");
+    let first = due(&case.world).await[0];
+    let parcel = ways::take_up(&room, first).await.expect("taken up");
+    assert!(parcel.is_none(), "{parcel:?}");
+    let next = due(&case.world).await;
+    assert_eq!(next.len(), 1);
+    let parcel = ways::take_up(&room, next[0]).await.expect("taken up");
+    assert!(parcel.is_some());
+    ways::settle(&room, next[0], Ok(())).await.expect("settled");
+    assert!(due(&case.world).await.is_empty());
+    // What concerns the account itself always has a letter of its own.
+    for _ in 0..2 {
+        let rights = [Right::Read].into();
+        let span = std::time::Duration::from_secs(60);
+        issue_token(&room, &case.counsel, "l", rights, span)
+            .await
+            .expect("a token");
+    }
+    assert_eq!(due(&case.world).await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_role_that_ended_or_a_wall_stops_the_letter() {
     let case = telling().await;
     let room = case.world.room.clone();
