@@ -27,6 +27,7 @@ pub mod proofs;
 pub mod public;
 pub mod publisher;
 mod rechecking;
+pub mod schema;
 pub mod sessions;
 pub mod standing;
 mod stock;

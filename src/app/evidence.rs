@@ -8,6 +8,7 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     SignedIn,
@@ -16,6 +17,8 @@ use super::{
     deciding::Asking,
     entering::{Draft, Subject, Tx},
     error::Error,
+    schema::{self, Compared},
+    uploads::FileName,
     writer::{Command, Done, Stop},
 };
 use crate::{
@@ -39,7 +42,7 @@ pub use filed::Filed;
 use filed::{filed, visible_sources};
 
 /// What the reader may do with an item, so that pages offer nothing that would be refused.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 #[allow(clippy::struct_excessive_bools, reason = "one answer for each action")]
 pub struct MayOnItem {
     /// View it in place, for a purpose.
@@ -69,35 +72,45 @@ pub struct MayOnItem {
 }
 
 /// An item's metadata, as far as the reader may know it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ItemPage {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: ItemId,
     /// The case.
+    #[schema(value_type = schema::Id)]
     pub case: CaseId,
     /// Exhibit reference.
     pub reference: String,
     /// What it is.
     pub description: String,
     /// The original file name: text, `{"hex"}`, or null.
+    #[schema(value_type = Option<FileName>)]
     pub file_name: Value,
     /// As the room found it.
     pub media_type: String,
     /// Bytes.
+    #[schema(value_type = schema::Bytes)]
     pub size: u64,
     /// Fingerprint (SHA-256) of the whole, in hex.
+    #[schema(value_type = schema::Sha256)]
     pub sha256: String,
     /// Declared hashes beside what was found.
+    #[schema(value_type = Vec<Compared>)]
     pub declared: Value,
     /// What was told of its origin.
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub provenance: Value,
     /// Who deposited it.
+    #[schema(value_type = schema::Id)]
     pub depositor: PersonId,
     /// Their name.
     pub depositor_name: String,
     /// When its last byte was received.
+    #[schema(value_type = schema::Time)]
     pub received_at: Timestamp,
     /// Names of the states that hold.
+    #[schema(value_type = Vec<schema::State>)]
     pub states: Vec<String>,
     /// How it was made from other items, of which those are named that the reader may know of.
     pub derived: Option<Derived>,

@@ -20,6 +20,7 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 pub use enrolment::{first_enrolment, issue_enrolment};
 pub use own_password::set_password;
@@ -34,6 +35,7 @@ use super::{
     entering::{Draft, Tx},
     error::Error,
     found::login_index,
+    schema,
     sessions::end_sessions,
     text,
     writer::{Command, Done, Stop},
@@ -93,30 +95,35 @@ impl Status {
 }
 
 /// A person in the list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PersonSummary {
     /// Their id.
+    #[schema(value_type = schema::Id)]
     pub id: PersonId,
     /// Their name.
     pub name: String,
     /// Rank, office, chambers.
     pub office: String,
     /// `active` or `suspended`.
+    #[schema(value_type = schema::Standing)]
     pub status: String,
     /// Names of their roles in the room.
+    #[schema(value_type = Vec<schema::RoleInRoom>)]
     pub room_roles: Vec<String>,
     /// What they sign in with.
     pub accounts: Vec<AccountSummary>,
 }
 
 /// An account in the list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AccountSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: AccountId,
     /// The name to sign in with.
     pub login: String,
     /// `active` or `suspended`.
+    #[schema(value_type = schema::Standing)]
     pub status: String,
     /// Whether a password was set.
     pub enrolled: bool,

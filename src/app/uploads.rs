@@ -12,9 +12,10 @@ use custos_core::{
 use serde::Serialize;
 use tokio::io::AsyncRead;
 use tracing::{error, info};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::{SignedIn, context::Room, entering::Entered, error::Error};
+use super::{SignedIn, context::Room, entering::Entered, error::Error, schema};
 use crate::{
     content::{
         declared::Fingerprint,
@@ -33,9 +34,10 @@ use told::{details, parse_declared};
 /// Largest item that is taken, in bytes: 1 TiB.
 pub const MAX_ITEM_BYTES: u64 = 1 << 40;
 /// A hash that was declared and does not fit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Mismatch {
     /// The algorithm.
+    #[schema(value_type = schema::HashAlgorithm)]
     pub algorithm: String,
     /// What was declared.
     pub declared: String,

@@ -6,6 +6,7 @@ use custos_core::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{
     SignedIn,
@@ -13,7 +14,7 @@ use super::{
     context::Room,
     entering::Tx,
     error::Error,
-    text,
+    schema, text,
     writer::{Command, Done, Stop},
 };
 use crate::{
@@ -44,11 +45,13 @@ impl Wall {
 }
 
 /// A wall as those who keep it see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WallSummary {
     /// Who is kept out.
+    #[schema(value_type = schema::Id)]
     pub person: PersonId,
     /// `up` or `down`.
+    #[schema(value_type = schema::WallStatus)]
     pub status: String,
 }
 

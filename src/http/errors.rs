@@ -137,6 +137,14 @@ pub fn problem(name: &'static str, detail: String) -> Problem {
     }
 }
 
+/// The status that goes with a name.
+///
+/// # Panics
+/// The name is none of [`KNOWN`].
+pub fn status(name: &'static str) -> u16 {
+    problem(name, String::new()).status.code
+}
+
 impl Problem {
     /// The failure as `application/problem+json`.
     pub fn json(&self) -> String {

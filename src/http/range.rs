@@ -24,7 +24,7 @@ use crate::app::{bundles::BundleStream, views::ViewedContent};
 /// Bytes that are handed to the connection at once.
 const CHUNK_BYTES: usize = 256 << 10;
 /// Longest `Range` header that is looked at, in bytes.
-const MAX_HEADER_BYTES: usize = 128;
+pub const MAX_HEADER_BYTES: usize = 128;
 
 /// What a request asks for in `Range`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod api;
 mod guards;
 mod listed;
 mod multipart;
+mod reference;
 mod routes;
 mod web;
 

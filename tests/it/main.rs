@@ -13,6 +13,7 @@ mod once;
 mod origins;
 mod pages;
 mod ranges;
+mod reference;
 mod register;
 mod sessions;
 mod strict;

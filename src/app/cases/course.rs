@@ -6,6 +6,7 @@ use custos_core::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::of_case;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
         context::Room,
         entering::Tx,
         error::Error,
-        text,
+        schema, text,
         writer::{Command, Done, Stop},
     },
     db::{bound, cases, decide},
@@ -25,12 +26,14 @@ use crate::{
 };
 
 /// A case that is to be closed or opened again.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewStage {
     /// `open` or `closed`.
+    #[schema(value_type = schema::CaseStage)]
     pub stage: String,
     /// How it ended, or why it is opened again.
+    #[schema(value_type = schema::Line)]
     pub outcome: String,
 }
 

@@ -6,6 +6,7 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{
     asked::Asked,
@@ -19,6 +20,7 @@ use crate::{
         deciding::Asking,
         entering::{Draft, Tx},
         error::Error,
+        schema,
         writer::{Command, Stop},
     },
     db::{
@@ -33,46 +35,54 @@ use crate::{
 };
 
 /// A case in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CaseSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: CaseId,
     /// The agency's case number.
     pub number: String,
     /// A short title.
     pub title: String,
     /// `open` or `closed`.
+    #[schema(value_type = schema::CaseStage)]
     pub stage: String,
     /// The person's roles on it.
+    #[schema(value_type = Vec<schema::Role>)]
     pub roles: Vec<String>,
 }
 
 /// A party to a case.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PartySummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: PartyId,
     /// `prosecution`, `defence` or `victim`.
+    #[schema(value_type = schema::PartySide)]
     pub side: String,
     /// Its name.
     pub name: String,
 }
 
 /// A person on a case.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MemberSummary {
     /// The person.
+    #[schema(value_type = schema::Id)]
     pub person: PersonId,
     /// Their name.
     pub name: String,
     /// Their role.
+    #[schema(value_type = schema::RoleOnCase)]
     pub role: String,
     /// On whose side.
+    #[schema(value_type = Option<schema::Id>)]
     pub party: Option<PartyId>,
 }
 
 /// What the reader may do on a case, so that pages offer nothing that would be refused.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 #[allow(clippy::struct_excessive_bools, reason = "one answer for each action")]
 pub struct MayOnCase {
     /// Deposit.

@@ -37,7 +37,7 @@ use crate::{
 /// The session cookie. `__Host-` makes browsers insist on Secure, Path=/ and no Domain.
 pub const COOKIE: &str = "__Host-custos";
 /// The header in which scripts send the session's CSRF token.
-const CSRF_HEADER: &str = "X-Custos-CSRF";
+pub const CSRF_HEADER: &str = "X-Custos-CSRF";
 /// The field in which forms send it.
 pub const CSRF_FIELD: &str = "csrf";
 

@@ -6,6 +6,7 @@ pub mod disclosures;
 pub mod evidence;
 pub mod filings;
 pub mod people;
+pub mod reference;
 pub mod register;
 pub mod sessions;
 

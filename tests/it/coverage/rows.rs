@@ -26,6 +26,8 @@ pub type Row = (
 pub const ROWS: &[Row] = &[
     ("GET", "/", Open, &[]),
     ("GET", "/health", Open, &[]),
+    ("GET", "/openapi.json", Open, &[]),
+    ("GET", "/docs/api", Open, &[]),
     ("GET", "/sign-in", Open, &[]),
     ("POST", "/sign-in", Open, &["sign_in"]),
     ("GET", "/enter", Open, &[]),

@@ -467,6 +467,8 @@ async fn public(drive: &mut Drive) {
     for (route, path) in [
         ("GET /", "/"),
         ("GET /health", "/health"),
+        ("GET /openapi.json", "/openapi.json"),
+        ("GET /docs/api", "/docs/api"),
         ("GET /problems/<name>", "/problems/full"),
         ("GET /static/<mark>/<name>", style),
         ("GET /log/checkpoint", "/log/checkpoint"),

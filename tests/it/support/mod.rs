@@ -4,6 +4,7 @@ pub mod bench;
 pub mod certificate;
 pub mod entries;
 pub mod raw;
+pub mod reference;
 pub mod user;
 
 use std::{
@@ -185,7 +186,7 @@ impl TestApp {
             .expect("an answer")
     }
 
-    /// A request to the API with the user's session.
+    /// A request to the API with the user's session. What it answers must be documented.
     pub async fn api(
         &self,
         user: &User,
@@ -193,8 +194,9 @@ impl TestApp {
         path: &str,
         body: Option<Value>,
     ) -> Response {
+        let path = format!("/api/v1{path}");
         let request = user
-            .on(self.request(method, &format!("/api/v1{path}")))
+            .on(self.request(method.clone(), &path))
             .header("X-Custos-CSRF", &user.csrf);
         let request = match body {
             Some(body) => request
@@ -202,7 +204,8 @@ impl TestApp {
                 .body(body.to_string()),
             None => request,
         };
-        request.send().await.expect("an answer")
+        let answer = request.send().await.expect("an answer");
+        reference::held(method.as_str(), &path, answer).await
     }
 
     /// A request to the API that must succeed.

@@ -3,6 +3,7 @@
 use custos_core::ids::ItemId;
 use rocket::{State, get, http::ContentType, post, serde::json::Json};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::List;
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
         Room,
         bundles::{self, Wish},
         custody::{self, HistoryLine},
+        schema,
     },
     http::{
         errors::Failure,
@@ -20,14 +22,19 @@ use crate::{
 };
 
 /// What is to be in a bundle.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WantedBundle)]
 pub struct Asked {
     /// Whether the content is in it, which needs a purpose.
     content: bool,
+    /// What it is for, where the content is in it.
     #[serde(default)]
+    #[schema(value_type = schema::Purpose)]
     purpose: String,
+    /// Why, in one's own words; policy asks for at least 15 characters.
     #[serde(default)]
+    #[schema(value_type = schema::Text)]
     why: String,
 }
 

@@ -2,9 +2,8 @@
 
 use custos_core::ids::CaseId;
 use rocket::{State, get, post, serde::json::Json};
-use serde_json::json;
 
-use super::{Created, List, entries};
+use super::{Created, List, Made};
 use crate::{
     app::{
         Room,
@@ -33,8 +32,8 @@ pub async fn make(
     room: &State<Room>,
     case: Named<CaseId>,
     new: Metadata<NewOrder>,
-) -> Result<Created, Failure> {
+) -> Result<Created<Made>, Failure> {
     let done = orders::make(room, &caller.0.of(new.1), case.0, new.0).await?;
-    let body = json!({"id": done.output, "entries": entries(&done.entered)});
+    let body = Made::of(done.output, &done.entered);
     Ok(Created::at(&format!("cases/{}/orders", case.0), body))
 }
