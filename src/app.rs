@@ -31,6 +31,7 @@ pub mod schema;
 pub mod sessions;
 pub mod standing;
 mod stock;
+pub mod tags;
 pub mod text;
 pub mod transfers;
 pub mod uploads;

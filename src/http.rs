@@ -20,6 +20,7 @@ mod media;
 pub mod origins;
 mod range;
 mod room;
+mod tags;
 pub mod text;
 
 mod log;

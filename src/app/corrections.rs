@@ -13,7 +13,7 @@ use super::{
     context::Room,
     entering::Tx,
     error::Error,
-    evidence::of_item,
+    evidence::{of_item, upon},
     filing::file,
     schema, text,
     uploads::PARTICULARS,
@@ -144,6 +144,7 @@ impl Command for Append {
         let asking = tx.asking(&self.who)?;
         let facts = tx.item::<Correct>(&asking, self.item)?;
         let permit = tx.permit::<Correct>(&asking, &Resource::Item(facts.item.clone()))?;
+        upon(tx, &self.who, &asking, &facts, false)?;
         let acting = tx.acting(&asking, Some(facts.item.case));
         let about = (&facts.case, Some(self.item));
         file(tx, &permit, about, ("filed", self.correction), |row| {

@@ -15,7 +15,7 @@ use super::{
     deciding::Asking,
     entering::{Draft, Tx},
     error::Error,
-    evidence::of_item,
+    evidence::{of_item, upon},
     filing::file,
     orders, schema, text,
     writer::{Command, Done, Stop},
@@ -196,6 +196,7 @@ impl Command for Offer {
         let asking = tx.asking(&self.who)?;
         let facts = tx.item::<OfferExhibit>(&asking, self.item)?;
         let permit = tx.permit::<OfferExhibit>(&asking, &Resource::Item(facts.item.clone()))?;
+        upon(tx, &self.who, &asking, &facts, false)?;
         let side = side(&asking, facts.item.case);
         for known in visible(tx, &asking, &facts.case)? {
             if known.side != side || known.status == "withdrawn" {
@@ -236,6 +237,7 @@ impl Command for Withdraw {
         let asking = tx.asking(&self.who)?;
         let facts = tx.item::<OfferExhibit>(&asking, self.item)?;
         let permit = tx.permit::<OfferExhibit>(&asking, &Resource::Item(facts.item.clone()))?;
+        upon(tx, &self.who, &asking, &facts, false)?;
         let mut row = of_this_item(tx, &facts, self.exhibit)?;
         if row.details.side != side(&asking, facts.item.case) {
             return Err(Error::Conflict("the other side offers it".into()).into());
@@ -265,6 +267,8 @@ impl Command for Rule {
         let asking = tx.asking(&self.who)?;
         let facts = tx.item::<RuleOnExhibit>(&asking, self.item)?;
         let permit = tx.permit::<RuleOnExhibit>(&asking, &Resource::Item(facts.item.clone()))?;
+        // A ruling takes the place of the one before.
+        upon(tx, &self.who, &asking, &facts, true)?;
         let mut row = of_this_item(tx, &facts, self.exhibit)?;
         if row.status == "withdrawn" {
             return Err(Error::Conflict("the exhibit is `withdrawn`".into()).into());

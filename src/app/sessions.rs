@@ -42,6 +42,7 @@ use super::{
     context::{Core, Room},
     entering::{Acting, Draft, Tx},
     error::Error,
+    tags::Upon,
     writer::{Command, Done, Stop},
 };
 use crate::{
@@ -154,6 +155,7 @@ pub async fn session(room: &Room, cookie_secret: &str) -> Result<Session, Error>
                 means: Means::of(&row.means)
                     .ok_or_else(|| DbError::damaged("sessions", row.id, "its means are unknown"))?,
                 once: None,
+                upon: Upon::Unsaid,
             };
             let stale = after(row.seen_at, SEEN_EVERY) <= now;
             Ok((Session::of(&core, &row, who, now), stale))
@@ -186,6 +188,7 @@ pub async fn token(room: &Room, bearer: &str) -> Result<(SignedIn, Vec<Right>), 
             holder: row.id.id(),
             means: Means::Token,
             once: None,
+            upon: Upon::Unsaid,
         };
         Ok((who, row.rights))
     })
@@ -301,6 +304,7 @@ fn begin(
         holder: row.id.id(),
         means,
         once: None,
+        upon: Upon::Unsaid,
     };
     Ok(Session::of(tx.core, &row, who, now))
 }

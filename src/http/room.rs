@@ -8,4 +8,5 @@ mod reference;
 mod routes;
 mod web;
 
+pub use guards::room;
 pub use routes::{api_routes, web_routes};

@@ -3,6 +3,7 @@
 mod backup;
 mod bodies;
 mod client;
+mod conditions;
 mod coverage;
 mod doctor;
 mod failing;

@@ -67,6 +67,22 @@ fn operations_have_names_and_what_is_named_is_there() {
         let tags = DOCUMENT["tags"].as_array().expect("tags");
         assert!(tags.iter().any(|known| known["name"] == *tag), "{name}");
     }
+    for (method, path, operation) in reference::operations() {
+        let parameters = operation["parameters"].as_array().expect("parameters");
+        let condition = parameters.iter().find(|one| one["name"] == "If-Match");
+        let Some(said) = condition.and_then(|one| one["description"].as_str()) else {
+            continue;
+        };
+        assert_ne!(method, "get", "{path}");
+        let read = said.split('`').nth(3).expect("an operation");
+        let shown = reference::operations().find(|(.., one)| one["operationId"] == read);
+        let (_, _, shown) = shown.unwrap_or_else(|| panic!("{path}: {read}"));
+        let tag = &shown["responses"]["200"]["headers"]["ETag"];
+        assert!(tag.is_object(), "{path}: {read} has no tag");
+        let required = condition.is_some_and(|one| one["required"] == true);
+        let told = operation["responses"]["428"].is_object();
+        assert!(told || !required, "{path}");
+    }
     let mut references = Vec::new();
     gather(&DOCUMENT, &mut references);
     for to in references {

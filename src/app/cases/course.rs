@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::of_case;
+use super::{listing::tag, of_case};
 use crate::{
     app::{
         SignedIn,
@@ -93,6 +93,8 @@ impl Command for SetStage {
         let asking = tx.asking(&self.who)?;
         let facts = tx.case::<ChangeStage>(&asking, self.case)?;
         let permit = tx.permit::<ChangeStage>(&asking, &Resource::Case(facts.case))?;
+        // The stage and its reason take the place of those before.
+        self.who.upon.holds(true, || tag(tx, &asking, &facts))?;
         if facts.case.stage == self.stage {
             let stage = self.stage.name();
             return Err(Error::Conflict(format!("the case is {stage} already")).into());
@@ -138,6 +140,7 @@ impl Command for End {
         let asking = tx.asking(&self.who)?;
         let facts = tx.case::<EndRole>(&asking, self.case)?;
         let permit = tx.permit::<EndRole>(&asking, &Resource::Case(facts.case))?;
+        self.who.upon.holds(false, || tag(tx, &asking, &facts))?;
         let core = tx.core;
         let held = decide::role_on_case(
             tx.connection,

@@ -85,7 +85,7 @@ pub struct Facets {
 
 /// A page of a list of items. Everything is counted after what the reader may not know of was
 /// left out.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct ItemList {
     /// The items of this page.
     pub items: Vec<ItemSummary>,

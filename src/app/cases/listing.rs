@@ -9,6 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
+    allowed,
     asked::Asked,
     decided,
     items::{Ground, ItemList, Reading, detail, entered},
@@ -21,14 +22,17 @@ use crate::{
         entering::{Draft, Tx},
         error::Error,
         schema,
+        tags::Tag,
         writer::{Command, Stop},
     },
     db::{
         Connection,
         cases::{self, CaseRow},
-        decide, dialect, people,
+        decide::{self, CaseFacts},
+        dialect, people,
     },
     policy::{
+        Permit,
         action::{AddParty, ChangeStage, Deposit, ListCases, ReadCase, Serve},
         facts::{CaseRole, Context, Resource},
     },
@@ -201,13 +205,57 @@ fn cases_of(
     Ok(summaries)
 }
 
+impl CasePage {
+    /// The tag of the case itself. What is deposited in it meanwhile does not change it.
+    pub fn tag(&self, core: &Core) -> Tag {
+        let about = (
+            &self.description,
+            &self.outcome,
+            &self.parties,
+            &self.people,
+        );
+        Tag::of(core, &(&self.case, about, &self.may))
+    }
+}
+
+/// The tag of a case as whoever asks sees it now; `None` where they do not.
+pub(in crate::app) fn tag(
+    tx: &mut Tx<'_>,
+    asking: &Asking,
+    facts: &CaseFacts,
+) -> Result<Option<Tag>, Stop> {
+    let Some(permit) = allowed::<ReadCase>(tx, asking, &Resource::Case(facts.case)) else {
+        return Ok(None);
+    };
+    let (core, room) = (tx.core, tx.room());
+    let nothing = ItemList::default();
+    let page = described(core, tx.connection, room, (asking, facts, &permit), nothing)?;
+    Ok(Some(page.tag(core)))
+}
+
 fn page(reading: &mut Reading<'_>, room: ScopeId, list: ItemList) -> Result<CasePage, Error> {
-    let (core, connection) = (reading.core, &mut *reading.connection);
     let Ground {
         asking,
         facts,
         permit,
     } = &reading.ground;
+    let connection = &mut *reading.connection;
+    described(
+        reading.core,
+        connection,
+        room,
+        (asking, facts, permit),
+        list,
+    )
+}
+
+fn described(
+    core: &Core,
+    connection: &mut Connection,
+    room: ScopeId,
+    (asking, facts, permit): (&Asking, &CaseFacts, &Permit<ReadCase>),
+    list: ItemList,
+) -> Result<CasePage, Error> {
     let row = cases::get(connection, &core.keyring, permit)?.ok_or(Error::NotFound)?;
     let parties = cases::parties(connection, &core.keyring, permit)?
         .into_iter()

@@ -20,6 +20,7 @@ use crate::{
             issue_enrolment,
         },
         sessions::{NewSession, Secret, redeem, redeem::Purpose, sign_in},
+        tags::Upon,
     },
     db,
 };
@@ -41,6 +42,12 @@ pub struct World {
     bench: Bench,
 }
 
+/// The same person, whose changes are made upon whatever there is.
+fn heedless(who: SignedIn) -> SignedIn {
+    let upon = Upon::Anything;
+    SignedIn { upon, ..who }
+}
+
 impl World {
     pub async fn new() -> Self {
         let (mut world, link) = Self::founded().await;
@@ -48,7 +55,7 @@ impl World {
             .redeem(&link, Some(PASSWORD))
             .await
             .expect("ana enrols");
-        world.ana = session.session.who;
+        world.ana = heedless(session.session.who);
         world
     }
 
@@ -66,6 +73,7 @@ impl World {
             holder: Id::from_bytes([0; 16]),
             means: crate::policy::facts::Means::Link,
             once: None,
+            upon: Upon::Anything,
         };
         let world = Self {
             room,
@@ -95,7 +103,7 @@ impl World {
         let (_, account) = self.person(login, roles).await;
         let link = self.link(account, Purpose::Enrol).await;
         let session = self.redeem(&link, Some(PASSWORD)).await.expect("enrols");
-        session.session.who
+        heedless(session.session.who)
     }
 
     /// Creates someone who acts without having signed in: no test of theirs is about that.
@@ -107,6 +115,7 @@ impl World {
             holder: Id::from_bytes([0; 16]),
             means: crate::policy::facts::Means::Password,
             once: None,
+            upon: Upon::Anything,
         }
     }
 

@@ -13,7 +13,7 @@ pub mod shown;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use rocket::{
-    Request, Response, get,
+    Request, Response, Route, get,
     http::ContentType,
     response::{self, Responder},
 };
@@ -40,7 +40,13 @@ also carries the session's CSRF token, which stands in each form of a page.
 **Failures** are `application/problem+json` (RFC 9457). The `type` is stable and has a page; the \
 `detail` says what is wrong, what is safe, and what to do.
 
-**Bodies** are read strictly: no member twice, none that is unknown, at most 64 KiB.";
+**Bodies** are read strictly: no member twice, none that is unknown, at most 64 KiB.
+
+**Tags.** What is read as JSON has a strong `ETag`, which follows from what you are shown and from \
+nothing else. `If-None-Match` spares the bytes, not the entry. Changes take `If-Match` with the tag of \
+what they are made upon, as the operation says; if that has changed since, they are answered with 412 \
+and nothing is changed. Where a change would undo somebody else's unseen, it must be given (428); `*` \
+is whatever there is.";
 
 /// The document.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document(&operations::all()));
@@ -84,6 +90,21 @@ fn document(operations: &[Operation]) -> Value {
             "schemas": schemas,
         },
     })
+}
+
+/// Method and path, as mounted, of the changes that say what they are made upon.
+static CONDITIONAL: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
+    let all = operations::all();
+    let conditional = all.iter().filter(|operation| operation.is_conditional());
+    conditional
+        .map(|operation| (operation.method, operation.path))
+        .collect()
+});
+
+/// Whether a change by this route looks at what it is made upon.
+pub fn is_conditional(route: &Route) -> bool {
+    let mut known = CONDITIONAL.iter();
+    known.any(|(method, path)| *method == route.method.as_str() && *path == route.uri.as_str())
 }
 
 /// The document, for anyone.

@@ -97,6 +97,7 @@ pub fn api_routes() -> Vec<Route> {
         api::disclosures::serve,
         api::people::list,
         api::people::create,
+        api::people::read,
         api::people::enrol,
         api::people::set_person_status,
         api::people::set_account_status,

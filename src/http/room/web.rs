@@ -12,7 +12,7 @@ pub mod sessions;
 
 use askama::Template;
 use rocket::{
-    Request, Response,
+    FromForm, Request, Response,
     http::{ContentType, Status},
     response::{self, Redirect, Responder},
 };
@@ -93,6 +93,13 @@ impl Shell {
             opens_cases: standing.opens_cases,
         })
     }
+}
+
+/// A form that says nothing but what it was shown upon.
+#[derive(FromForm)]
+pub struct Shown {
+    /// The tag of what the page showed.
+    pub tag: String,
 }
 
 /// The page to look at after something was done.

@@ -218,6 +218,7 @@ pub const ROWS: &[Row] = &[
     ),
     ("GET", "/api/v1/people", Refused, &["list"]),
     ("POST", "/api/v1/people", Refused, &["person_create"]),
+    ("GET", "/api/v1/people/<person>", Refused, &["list"]),
     (
         "POST",
         "/api/v1/accounts/<account>/enrolments",

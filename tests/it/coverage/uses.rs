@@ -191,7 +191,12 @@ async fn by_pages(drive: &mut Drive, [custodian, officer, prosecutor, judge]: [&
         .await;
     let path = format!("{item}/lift-restriction");
     drive
-        .page(judge, "POST /items/<item>/lift-restriction", &path, &[])
+        .page(
+            judge,
+            "POST /items/<item>/lift-restriction",
+            &path,
+            &[("tag", "*")],
+        )
         .await;
     let path = format!("{item}/serve");
     let page = drive
@@ -400,6 +405,8 @@ async fn accounts(drive: &mut Drive) {
         .page(&nobody, "POST /enter/password", "/enter/password", &fields)
         .await;
     let person = format!("/people/{}", id(&made, "person"));
+    let route = "GET /api/v1/people/<person>";
+    drive.api(&admin, route, &person, None).await;
     for (api, page, path) in [
         (
             "POST /api/v1/accounts/<account>/status",
@@ -414,7 +421,7 @@ async fn accounts(drive: &mut Drive) {
     ] {
         let suspended = Some(json!({"status": "suspended"}));
         drive.api(&admin, api, &path, suspended).await;
-        let active = [("status", "active")];
+        let active = [("status", "active"), ("tag", "*")];
         drive.page(&admin, page, &path, &active).await;
     }
     let new = json!({"label": "l", "rights": ["read"], "days": 1});

@@ -187,12 +187,31 @@ impl TestApp {
     }
 
     /// A request to the API with the user's session. What it answers must be documented.
+    /// A change that says what it is made upon is made upon anything.
     pub async fn api(
         &self,
         user: &User,
         method: Method,
         path: &str,
         body: Option<Value>,
+    ) -> Response {
+        let conditional = reference::is_conditional(method.as_str(), path);
+        let headers = if conditional {
+            &[("If-Match", "*")][..]
+        } else {
+            &[]
+        };
+        self.api_with(user, method, path, body, headers).await
+    }
+
+    /// The same with these headers and no other.
+    pub async fn api_with(
+        &self,
+        user: &User,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
     ) -> Response {
         let path = format!("/api/v1{path}");
         let request = user
@@ -204,6 +223,9 @@ impl TestApp {
                 .body(body.to_string()),
             None => request,
         };
+        let with =
+            |request: RequestBuilder, header: &(&str, &str)| request.header(header.0, header.1);
+        let request = headers.iter().fold(request, with);
         let answer = request.send().await.expect("an answer");
         reference::held(method.as_str(), &path, answer).await
     }

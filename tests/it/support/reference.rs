@@ -40,6 +40,17 @@ fn fits(template: &str, path: &str) -> bool {
     }
 }
 
+/// Whether a change at a path below `/api/v1` says what it is made upon.
+pub fn is_conditional(method: &str, path: &str) -> bool {
+    let path = format!("/api/v1{path}");
+    let method = method.to_lowercase();
+    let mut found = operations().filter(|(of, template, _)| *of == method && fits(template, &path));
+    found.any(|(.., operation)| {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        parameters.into_iter().any(|one| one["name"] == "If-Match")
+    })
+}
+
 fn pointer(part: &str) -> String {
     part.replace('~', "~0").replace('/', "~1")
 }

@@ -22,6 +22,7 @@ use crate::{
             guards::{Manager, Named, Reader},
             listed::{Listed, Paged},
         },
+        tags::Tagged,
     },
 };
 
@@ -95,9 +96,12 @@ pub struct OneCase {
 }
 
 #[get("/cases")]
-pub async fn list(caller: Reader, room: &State<Room>) -> Result<Json<List<CaseSummary>>, Failure> {
+pub async fn list(
+    caller: Reader,
+    room: &State<Room>,
+) -> Result<Tagged<List<CaseSummary>>, Failure> {
     let items = cases::list_cases(room, &caller.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[post("/cases", data = "<new>")]
@@ -125,13 +129,9 @@ pub async fn read(
     asked: Listed,
 ) -> Result<Paged<OneCase>, Failure> {
     let page = cases::read_case(room, &caller.0, case.0, &asked.0).await?;
-    let list = page.list.clone();
-    Ok(Paged::of(
-        one_case(page),
-        &items_of(case.0),
-        &asked.0,
-        &list,
-    ))
+    let (own, list) = (page.tag(&room.core), page.list.clone());
+    let body = Tagged::with(one_case(page), own);
+    Ok(Paged::of(body, &items_of(case.0), &asked.0, &list))
 }
 
 fn one_case(page: CasePage) -> OneCase {
@@ -157,7 +157,8 @@ pub async fn items(
     asked: Listed,
 ) -> Result<Paged<ItemList>, Failure> {
     let list = cases::list_items(room, &caller.0, case.0, &asked.0).await?;
-    Ok(Paged::of(list.clone(), &items_of(case.0), &asked.0, &list))
+    let body = Tagged::of(list.clone());
+    Ok(Paged::of(body, &items_of(case.0), &asked.0, &list))
 }
 
 fn items_of(case: CaseId) -> String {

@@ -1,7 +1,7 @@
 //! History, receipts, bundles.
 
 use custos_core::ids::ItemId;
-use rocket::{State, get, http::ContentType, post, serde::json::Json};
+use rocket::{State, get, http::ContentType, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -18,6 +18,7 @@ use crate::{
         json::Metadata,
         range::{Streamed, attached, bundled},
         room::guards::{Named, Reader},
+        tags::Tagged,
     },
 };
 
@@ -43,9 +44,9 @@ pub async fn history(
     caller: Reader,
     room: &State<Room>,
     item: Named<ItemId>,
-) -> Result<Json<List<HistoryLine>>, Failure> {
+) -> Result<Tagged<List<HistoryLine>>, Failure> {
     let items = custody::history(room, &caller.0, item.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[get("/items/<item>/receipt")]

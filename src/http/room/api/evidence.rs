@@ -26,6 +26,7 @@ use crate::{
         length::Length,
         range::{Asked, Disposition, Streamed, viewed},
         room::guards::{Depositor, Manager, Named, Reader},
+        tags::Tagged,
     },
 };
 
@@ -136,9 +137,9 @@ pub async fn upload(
     caller: Depositor,
     room: &State<Room>,
     upload: Named<UploadId>,
-) -> Result<Json<UploadState>, Failure> {
+) -> Result<Tagged<UploadState>, Failure> {
     let item = uploads::state(room, &caller.0, upload.0).await?;
-    Ok(Json(UploadState {
+    Ok(Tagged::of(UploadState {
         upload: upload.0,
         item,
     }))
@@ -180,8 +181,9 @@ pub async fn read(
     caller: Reader,
     room: &State<Room>,
     item: Named<ItemId>,
-) -> Result<Json<ItemPage>, Failure> {
-    Ok(Json(evidence::read_item(room, &caller.0, item.0).await?))
+) -> Result<Tagged<ItemPage>, Failure> {
+    let item = evidence::read_item(room, &caller.0, item.0).await?;
+    Ok(Tagged::of(item))
 }
 
 #[post("/items/<item>/views", data = "<reason>")]

@@ -13,6 +13,7 @@ use crate::{
         errors::Failure,
         json::Metadata,
         room::guards::{Manager, Named, Reader},
+        tags::Tagged,
     },
 };
 
@@ -21,9 +22,9 @@ pub async fn list(
     caller: Reader,
     room: &State<Room>,
     case: Named<CaseId>,
-) -> Result<Json<List<ExhibitSummary>>, Failure> {
+) -> Result<Tagged<List<ExhibitSummary>>, Failure> {
     let items = exhibits::list(room, &caller.0, case.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[post("/items/<item>/exhibits", data = "<new>")]

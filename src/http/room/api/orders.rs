@@ -1,7 +1,7 @@
 //! Orders of the court.
 
 use custos_core::ids::CaseId;
-use rocket::{State, get, post, serde::json::Json};
+use rocket::{State, get, post};
 
 use super::{Created, List, Made};
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         errors::Failure,
         json::Metadata,
         room::guards::{Manager, Named, Reader},
+        tags::Tagged,
     },
 };
 
@@ -21,9 +22,9 @@ pub async fn list(
     caller: Reader,
     room: &State<Room>,
     case: Named<CaseId>,
-) -> Result<Json<List<OrderSummary>>, Failure> {
+) -> Result<Tagged<List<OrderSummary>>, Failure> {
     let items = orders::list(room, &caller.0, case.0).await?.orders;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[post("/cases/<case>/orders", data = "<new>")]

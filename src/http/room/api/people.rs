@@ -22,6 +22,7 @@ use crate::{
         errors::Failure,
         json::Metadata,
         room::guards::{Manager, Named},
+        tags::Tagged,
     },
 };
 
@@ -118,9 +119,9 @@ pub struct IssuedToken {
 pub async fn list(
     caller: Manager,
     room: &State<Room>,
-) -> Result<Json<List<PersonSummary>>, Failure> {
+) -> Result<Tagged<List<PersonSummary>>, Failure> {
     let items = people::list_people(room, &caller.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[post("/people", data = "<new>")]
@@ -144,6 +145,16 @@ pub async fn create(
         entries: Changed::by(&done.entered).entries,
     };
     Ok(Created::at("people", body))
+}
+
+#[get("/people/<person>")]
+pub async fn read(
+    caller: Manager,
+    room: &State<Room>,
+    person: Named<PersonId>,
+) -> Result<Tagged<PersonSummary>, Failure> {
+    let person = people::read_person(room, &caller.0, person.0).await?;
+    Ok(Tagged::of(person))
 }
 
 fn room_roles(names: &[String]) -> Result<BTreeSet<RoomRole>, Failure> {
@@ -198,9 +209,9 @@ pub async fn set_account_status(
 pub async fn tokens(
     caller: Manager,
     room: &State<Room>,
-) -> Result<Json<List<TokenSummary>>, Failure> {
+) -> Result<Tagged<List<TokenSummary>>, Failure> {
     let items = people::list_tokens(room, &caller.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[post("/tokens", data = "<new>")]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     app::{Room, schema, standing},
-    http::{errors::Failure, room::guards::Reader},
+    http::{errors::Failure, room::guards::Reader, tags::Tagged},
 };
 
 /// Who calls.
@@ -37,9 +37,9 @@ pub struct Health {
 }
 
 #[get("/me")]
-pub async fn me(caller: Reader, room: &State<Room>) -> Result<Json<Me>, Failure> {
+pub async fn me(caller: Reader, room: &State<Room>) -> Result<Tagged<Me>, Failure> {
     let standing = standing::standing(room, &caller.0).await?;
-    Ok(Json(Me {
+    Ok(Tagged::of(Me {
         person: caller.0.person,
         account: caller.0.account,
         name: standing.name,

@@ -9,12 +9,14 @@ use super::{Changed, List};
 use crate::{
     app::{
         Room, schema,
+        tags::Tag,
         walls::{self, Wall, WallSummary},
     },
     http::{
         errors::Failure,
         json::Metadata,
         room::guards::{Manager, Named, Reader},
+        tags::Tagged,
     },
 };
 
@@ -35,9 +37,10 @@ pub async fn list(
     caller: Reader,
     room: &State<Room>,
     case: Named<CaseId>,
-) -> Result<Json<List<WallSummary>>, Failure> {
+) -> Result<Tagged<List<WallSummary>>, Failure> {
     let items = walls::list(room, &caller.0, case.0).await?;
-    Ok(Json(List { items }))
+    let own = Tag::of(&room.core, &items);
+    Ok(Tagged::with(List { items }, own))
 }
 
 #[put("/cases/<case>/walls/<person>", data = "<new>")]

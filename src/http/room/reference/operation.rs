@@ -71,6 +71,34 @@ pub enum Gives {
     Ranges(&'static str),
 }
 
+/// What a change is made upon.
+#[derive(Clone, Copy)]
+struct Condition {
+    /// The operation that shows it.
+    read: &'static str,
+    /// When it must be said.
+    when: Option<&'static str>,
+}
+
+impl Condition {
+    fn parameter(self) -> Value {
+        let Self { read, when } = self;
+        let must = match when {
+            Some("") => "It must be given.".into(),
+            Some(when) => format!("It must be given {when}."),
+            None => "It may be left out.".into(),
+        };
+        json!({
+            "name": "If-Match",
+            "in": "header",
+            // What must be given for some values only is told by 428.
+            "required": when == Some(""),
+            "description": format!("The `ETag` of `{read}` as you saw it, or `*`. {must}"),
+            "schema": {"type": "string", "maxLength": 1024, "examples": ["\"mD5Iiu5VKEy6PmLMDrqNDQ\"", "*"]},
+        })
+    }
+}
+
 /// Takes their defaults from members that must be given: those of a whole struct say only how
 /// it is read.
 fn require(schema: &mut Value) {
@@ -96,6 +124,8 @@ pub struct Operation {
     who: Who,
     takes: Takes,
     gives: Gives,
+    /// What a change is made upon, if it says so.
+    condition: Option<Condition>,
     /// Whether filters, order and page of a list of items are asked for.
     listed: bool,
     /// Problems besides those that follow from the rest.
@@ -114,6 +144,7 @@ impl Operation {
             who: Who::Anyone,
             takes: Takes::Nothing,
             gives: Gives::Nothing,
+            condition: None,
             listed: false,
             problems: Vec::new(),
         }
@@ -158,6 +189,17 @@ impl Operation {
     pub fn listed(mut self) -> Self {
         self.listed = true;
         self
+    }
+
+    /// Takes the tag of what `read`, an operation, shows; it must be given `when`.
+    pub fn upon(mut self, read: &'static str, when: Option<&'static str>) -> Self {
+        self.condition = Some(Condition { read, when });
+        self
+    }
+
+    /// Whether it looks at what it is made upon.
+    pub fn is_conditional(&self) -> bool {
+        self.condition.is_some()
     }
 
     /// May end in these problems too.
@@ -220,6 +262,11 @@ impl Operation {
         self.method == "POST" && !matches!(self.gives, Gives::Bytes(_))
     }
 
+    /// Whether what it shows has a tag.
+    fn is_tagged(&self) -> bool {
+        self.is_read() && self.who != Who::Anyone && matches!(self.gives, Gives::Json(_))
+    }
+
     fn parameters(&self) -> Vec<Value> {
         let places = self.path.split('<').skip(1);
         let names = places.filter_map(|place| place.split('>').next());
@@ -233,6 +280,10 @@ impl Operation {
         if matches!(self.gives, Gives::Ranges(_)) {
             parameters.push(parts::parameter("Range"));
         }
+        if self.is_tagged() {
+            parameters.push(parts::parameter("IfNoneMatch"));
+        }
+        parameters.extend(self.condition.map(Condition::parameter));
         if matches!(self.takes, Takes::Bytes) {
             parameters.push(parts::parameter("ContentLength"));
         }
@@ -270,8 +321,20 @@ impl Operation {
             Gives::Json(shape) => {
                 let mut given =
                     json!({"description": "What was asked for.", "content": json(shape)});
+                let mut headers = Vec::new();
+                if self.is_tagged() {
+                    headers.push("ETag");
+                    let known = json!({
+                        "description": "You have what it is; the read was entered.",
+                        "headers": parts::answered(&["ETag"]),
+                    });
+                    responses.insert("304".into(), known);
+                }
                 if self.listed {
-                    given["headers"] = parts::answered(&["Link"]);
+                    headers.push("Link");
+                }
+                if !headers.is_empty() {
+                    given["headers"] = parts::answered(&headers);
                 }
                 responses.insert("200".into(), given);
             }
@@ -327,6 +390,10 @@ impl Operation {
         }
         if self.is_keyed() {
             names.push("key-reused");
+        }
+        if let Some(condition) = self.condition {
+            names.push("changed");
+            names.extend(condition.when.map(|_| "unconditional"));
         }
         if matches!(self.gives, Gives::Ranges(_)) {
             names.push("range");

@@ -140,11 +140,13 @@ fn cases() -> Vec<Operation> {
             .makes::<Changed>()
             .or(&["conflict"]),
         delete("/api/v1/cases/<case>/people/<person>/<role>", "endRole")
+            .upon("readCase", None)
             .of(CASES, Session)
             .says("End a person's role on a case", "It takes effect at once. For custodians.")
             .gives::<Changed>()
             .or(&["conflict"]),
         put("/api/v1/cases/<case>/stage", "setStage")
+            .upon("readCase", Some(""))
             .of(CASES, Session)
             .says(
                 "Close a case, or open it again",
@@ -158,6 +160,7 @@ fn cases() -> Vec<Operation> {
             .says("Who is kept from a case", "For custodians.")
             .gives::<List<WallSummary>>(),
         put("/api/v1/cases/<case>/walls/<person>", "setWall")
+            .upon("listWalls", Some("to lower a wall"))
             .of(CASES, Session)
             .says(
                 "Raise or lower a wall",
@@ -226,6 +229,7 @@ fn items() -> Vec<Operation> {
             .of(ITEMS, READ)
             .says("Close a view", "One entry says what was delivered."),
         put("/api/v1/items/<item>/restriction", "restrictItem")
+            .upon("readItem", None)
             .of(ITEMS, Session)
             .says(
                 "Restrict an item",
@@ -234,6 +238,7 @@ fn items() -> Vec<Operation> {
             .gives::<Changed>()
             .or(&["conflict"]),
         delete("/api/v1/items/<item>/restriction", "liftRestriction")
+            .upon("readItem", Some(""))
             .of(ITEMS, Session)
             .says("Lift an item's restriction", "For protection officers and judges.")
             .gives::<Changed>()
@@ -253,6 +258,7 @@ fn items() -> Vec<Operation> {
 fn register() -> Vec<Operation> {
     vec![
         post("/api/v1/items/<item>/corrections", "correctItem")
+            .upon("readItem", None)
             .of(REGISTER, Session)
             .says(
                 "Append a correction to an item",
@@ -276,6 +282,7 @@ fn register() -> Vec<Operation> {
             )
             .gives::<List<ExhibitSummary>>(),
         post("/api/v1/items/<item>/exhibits", "offerExhibit")
+            .upon("readItem", None)
             .of(REGISTER, Session)
             .says(
                 "Offer an item to the court",
@@ -285,6 +292,7 @@ fn register() -> Vec<Operation> {
             .makes::<Made>()
             .or(&["conflict"]),
         delete("/api/v1/items/<item>/exhibits/<exhibit>", "withdrawExhibit")
+            .upon("readItem", None)
             .of(REGISTER, Session)
             .says(
                 "Take an offer back",
@@ -296,6 +304,7 @@ fn register() -> Vec<Operation> {
             "/api/v1/items/<item>/exhibits/<exhibit>/ruling",
             "ruleOnExhibit",
         )
+        .upon("readItem", Some(""))
         .of(REGISTER, Session)
         .says(
             "Rule on an exhibit",
@@ -362,7 +371,12 @@ fn people() -> Vec<Operation> {
             .takes::<Newcomer>()
             .makes::<Arrived>()
             .or(&["conflict"]),
+        get("/api/v1/people/<person>", "readPerson")
+            .of(PEOPLE, Session)
+            .says("A person with their accounts", "For administrators.")
+            .gives::<PersonSummary>(),
         post("/api/v1/people/<person>/status", "setPersonStatus")
+            .upon("readPerson", Some("to lift a suspension"))
             .of(PEOPLE, Session)
             .says(
                 "Suspend a person, or lift that",
@@ -372,6 +386,7 @@ fn people() -> Vec<Operation> {
             .gives::<Changed>()
             .or(&["conflict"]),
         post("/api/v1/accounts/<account>/status", "setAccountStatus")
+            .upon("readPerson", Some("to lift a suspension"))
             .of(PEOPLE, Session)
             .says(
                 "Suspend an account, or lift that",

@@ -51,11 +51,13 @@ const NAMES: &[(u16, &str)] = &[
     (408, "TooSlow"),
     (409, "Conflict"),
     (411, "LengthRequired"),
+    (412, "Changed"),
     (413, "TooLarge"),
     (415, "WrongMediaType"),
     (416, "RangeNotSatisfiable"),
     (421, "Misdirected"),
     (422, "KeyReused"),
+    (428, "Unconditional"),
     (429, "TooMany"),
     (431, "HeadTooLarge"),
     (500, "Defect"),
@@ -157,6 +159,12 @@ pub fn parameters() -> Value {
             "description": "A name of the caller's own for this change. Asked again with it within 24 hours, the same change is answered as it was and not made again. Quotes around it may be left out.",
             "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS, "pattern": "^[!-~]+$"},
         },
+        "IfNoneMatch": {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "The `ETag` of what you have; if it is still that, it is not sent again.",
+            "schema": {"type": "string", "maxLength": 1024},
+        },
         "Range": {
             "name": "Range",
             "in": "header",
@@ -180,6 +188,7 @@ pub fn headers() -> Value {
     let text = || json!({"type": "string"});
     json!({
         "Location": header("Where it is.", json!({"type": "string", "format": "uri-reference"})),
+        "ETag": header("The tag of what is shown (RFC 9110, section 8.8.3), in quotes.", json!({"type": "string", "pattern": "^\"[A-Za-z0-9_.-]+\"$"})),
         "Link": header("The pages beside this one (RFC 8288): `next`, `prev`.", text()),
         "Content-Disposition": header("That it is to be taken away, and under which name.", text()),
         "Accept-Ranges": header("Whether ranges can be asked for.", json!({"enum": ["bytes", "none"]})),
