@@ -5,6 +5,7 @@ mod bodies;
 mod client;
 mod conditions;
 mod coverage;
+mod digests;
 mod doctor;
 mod failing;
 mod front;

@@ -40,7 +40,7 @@ pub struct HexName {
 }
 
 /// A hash that was taken before the deposit.
-#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredHash {
     /// `md5`, `sha1`, `sha256`, `sha512`.
@@ -158,11 +158,7 @@ pub(super) fn details(new: NewItem) -> Result<UploadDetails, Error> {
             "more than {MAX_DECLARED} hashes are declared"
         )));
     }
-    let declared: Vec<(String, String)> = new
-        .declared
-        .into_iter()
-        .map(|hash| (hash.algorithm, hash.value))
-        .collect();
+    let declared = pairs(new.declared);
     let fingerprints = parse_declared(&declared)?;
     if new
         .captured_offset_minutes
@@ -259,6 +255,12 @@ fn file_name(given: Option<FileName>) -> Result<Value, Error> {
             Ok(json!({"hex": text}))
         }
     }
+}
+
+/// Algorithm and value of each hash.
+pub(super) fn pairs(hashes: Vec<DeclaredHash>) -> Vec<(String, String)> {
+    let hashes = hashes.into_iter();
+    hashes.map(|hash| (hash.algorithm, hash.value)).collect()
 }
 
 pub(super) fn parse_declared(declared: &[(String, String)]) -> Result<Vec<Fingerprint>, Error> {

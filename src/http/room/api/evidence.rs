@@ -16,16 +16,16 @@ use crate::{
         Room,
         evidence::{self, ItemPage},
         schema,
-        uploads::{self, Deposited, Mismatch, NewItem},
+        uploads::{self, Deposited, Mismatch, NewItem, Sent},
         views::{self, Holder},
     },
     http::{
         errors::Failure,
         front::handover::Body,
         json::Metadata,
-        length::Length,
-        range::{Asked, Disposition, Streamed, viewed},
+        range::{Disposition, Streamed, Wanted, viewed},
         room::guards::{Depositor, Manager, Named, Reader},
+        sent::Whole,
         tags::Tagged,
     },
 };
@@ -151,11 +151,15 @@ pub async fn receive(
     caller: Depositor,
     room: &State<Room>,
     upload: Named<UploadId>,
-    length: Length,
+    whole: Whole,
     data: Body<'_>,
 ) -> Result<Created<Acknowledged>, Failure> {
-    let bytes = data.open(length.0.saturating_add(1));
-    let deposited = uploads::receive(room, &caller.0, upload.0, bytes, Some(length.0)).await?;
+    let bytes = data.open(whole.length.saturating_add(1));
+    let sent = Sent {
+        length: Some(whole.length),
+        hashes: whole.hashes,
+    };
+    let deposited = uploads::receive(room, &caller.0, upload.0, bytes, sent).await?;
     let location = format!("items/{}", deposited.item);
     Ok(Created::at(&location, deposited.into()))
 }
@@ -219,14 +223,14 @@ pub async fn read_view(
     caller: Reader,
     room: &State<Room>,
     view: Named<ViewId>,
-    asked: Asked,
+    wanted: Wanted,
 ) -> Result<Streamed, Failure> {
     let holder = Holder::SignedIn(caller.0.holder);
     let content = views::read_view(room, view.0, holder).await?;
     let name = format!("{}.bin", content.item());
     viewed(
         content,
-        asked,
+        wanted,
         ContentType::Binary,
         Disposition::Attachment(name),
     )

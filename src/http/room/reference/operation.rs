@@ -71,6 +71,14 @@ pub enum Gives {
     Ranges(&'static str),
 }
 
+/// The answer to somebody who has it already.
+fn known() -> Value {
+    json!({
+        "description": "You have what it is; the read was entered.",
+        "headers": parts::answered(&["ETag"]),
+    })
+}
+
 /// What a change is made upon.
 #[derive(Clone, Copy)]
 struct Condition {
@@ -278,14 +286,15 @@ impl Operation {
             parameters.push(parts::parameter("IdempotencyKey"));
         }
         if matches!(self.gives, Gives::Ranges(_)) {
-            parameters.push(parts::parameter("Range"));
+            parameters.extend(["Range", "IfRange", "IfNoneMatch"].map(parts::parameter));
         }
         if self.is_tagged() {
             parameters.push(parts::parameter("IfNoneMatch"));
         }
         parameters.extend(self.condition.map(Condition::parameter));
         if matches!(self.takes, Takes::Bytes) {
-            parameters.push(parts::parameter("ContentLength"));
+            let said = ["ContentLength", "ReprDigest", "ContentDigest"];
+            parameters.extend(said.map(parts::parameter));
         }
         parameters
     }
@@ -324,11 +333,7 @@ impl Operation {
                 let mut headers = Vec::new();
                 if self.is_tagged() {
                     headers.push("ETag");
-                    let known = json!({
-                        "description": "You have what it is; the read was entered.",
-                        "headers": parts::answered(&["ETag"]),
-                    });
-                    responses.insert("304".into(), known);
+                    responses.insert("304".into(), known());
                 }
                 if self.listed {
                     headers.push("Link");
@@ -357,20 +362,28 @@ impl Operation {
     }
 
     fn streamed(&self, kind: &str, responses: &mut BTreeMap<String, Value>) {
-        let always = ["Content-Disposition", "Accept-Ranges"];
+        let ranges = matches!(self.gives, Gives::Ranges(_));
+        let mut always = vec!["Content-Disposition", "Accept-Ranges"];
+        if self.is_read() {
+            always.push("Repr-Digest");
+        }
+        if ranges {
+            always.push("ETag");
+        }
         let whole = json!({
             "description": "The bytes. Those that fail to come end the connection.",
             "headers": parts::answered(&always),
             "content": {kind: {}},
         });
         responses.insert("200".into(), whole);
-        if matches!(self.gives, Gives::Ranges(_)) {
+        if ranges {
             let part = json!({
                 "description": "The bytes of the range.",
                 "headers": parts::answered(&[&always[..], &["Content-Range"]].concat()),
                 "content": {kind: {}},
             });
             responses.insert("206".into(), part);
+            responses.insert("304".into(), known());
         }
     }
 
@@ -386,7 +399,9 @@ impl Operation {
         match self.takes {
             Takes::Nothing => {}
             Takes::Json(_) => names.extend(["invalid", "media-type", "too-large"]),
-            Takes::Bytes => names.extend(["incomplete", "too-large", "length-required"]),
+            Takes::Bytes => {
+                names.extend(["incomplete", "too-large", "length-required", "media-type"]);
+            }
         }
         if self.is_keyed() {
             names.push("key-reused");

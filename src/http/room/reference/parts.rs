@@ -47,7 +47,6 @@ const NAMES: &[(u16, &str)] = &[
     (401, "SignedOut"),
     (403, "NotAllowed"),
     (404, "NotFound"),
-    (405, "MethodNotAllowed"),
     (408, "TooSlow"),
     (409, "Conflict"),
     (411, "LengthRequired"),
@@ -171,6 +170,14 @@ pub fn parameters() -> Value {
             "description": "One range of bytes (RFC 9110, section 14).",
             "schema": {"type": "string", "maxLength": MAX_HEADER_BYTES, "examples": ["bytes=0-1048575"]},
         },
+        "IfRange": {
+            "name": "If-Range",
+            "in": "header",
+            "description": "The `ETag` of what the range is to be of; of anything else all is given.",
+            "schema": {"type": "string", "maxLength": 1024},
+        },
+        "ReprDigest": digest("Repr-Digest"),
+        "ContentDigest": digest("Content-Digest"),
         "ContentLength": {
             "name": "Content-Length",
             "in": "header",
@@ -178,6 +185,15 @@ pub fn parameters() -> Value {
             "description": "How many bytes are sent. Without it a cut could not be told from an end.",
             "schema": inline::<schema::Bytes>(),
         },
+    })
+}
+
+fn digest(name: &str) -> Value {
+    json!({
+        "name": name,
+        "in": "header",
+        "description": "What the hashes of the bytes are said to be (RFC 9530): `sha-256` or `sha-512`. One that does not fit puts the item into quarantine, as one that was announced. Other algorithms say nothing.",
+        "schema": {"type": "string", "maxLength": 1024, "examples": ["sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"]},
     })
 }
 
@@ -190,6 +206,7 @@ pub fn headers() -> Value {
         "Location": header("Where it is.", json!({"type": "string", "format": "uri-reference"})),
         "ETag": header("The tag of what is shown (RFC 9110, section 8.8.3), in quotes.", json!({"type": "string", "pattern": "^\"[A-Za-z0-9_.-]+\"$"})),
         "Link": header("The pages beside this one (RFC 8288): `next`, `prev`.", text()),
+        "Repr-Digest": header("SHA-256 of the whole, also where a range of it is given (RFC 9530).", json!({"type": "string", "pattern": "^sha-256=:[A-Za-z0-9+/]{43}=:$"})),
         "Content-Disposition": header("That it is to be taken away, and under which name.", text()),
         "Accept-Ranges": header("Whether ranges can be asked for.", json!({"enum": ["bytes", "none"]})),
         "Content-Range": header("Which bytes of how many these are.", text()),
