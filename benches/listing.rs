@@ -21,6 +21,7 @@ use custos::{
         index::Indexes,
         open::{Places, open},
         people::{self, NewPerson, RoomRole},
+        tags::Upon,
         uploads::{self, FileName, NewItem},
         writer::{Command, Stop},
     },
@@ -102,6 +103,7 @@ fn signed_in(person: PersonId, account: AccountId) -> SignedIn {
         holder: Id::from_bytes([0; 16]),
         means: Means::Password,
         once: None,
+        upon: Upon::Unsaid,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::app::{
     found::FirstAdministrator,
     people::{self, NewPerson, RoomRole},
     sessions::{Secret, redeem::Purpose},
+    tags::Upon,
     uploads::{self, NewItem},
 };
 
@@ -222,6 +223,7 @@ pub fn at_the_keyboard(room: &Room, account: AccountId, person: PersonId) -> Sig
         holder: Id::from_bytes(room.core.ambient.bytes()),
         means: Means::Link,
         once: None,
+        upon: Upon::Unsaid,
     }
 }
 

@@ -11,15 +11,18 @@
 
 pub mod assets;
 mod content;
+mod digest;
 mod errors;
 pub mod front;
 mod headers;
 mod json;
-mod length;
 mod media;
+mod methods;
 pub mod origins;
 mod range;
 mod room;
+mod sent;
+mod tags;
 pub mod text;
 
 mod log;

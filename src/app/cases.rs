@@ -55,6 +55,8 @@ pub use merging::merge;
 pub const MAX_LINE_CHARS: usize = 300;
 /// Longest description, in characters.
 pub const MAX_TEXT_CHARS: usize = 20_000;
+/// The sides of a case that have parties.
+pub const SIDES: &[&str] = &["prosecution", "defence", "victim"];
 
 /// What a new case is opened with.
 #[derive(Debug, Clone)]
@@ -91,10 +93,11 @@ pub async fn add_party(
     case: CaseId,
     (side, name): (&str, &str),
 ) -> Result<Done<PartyId>, Error> {
-    if !["prosecution", "defence", "victim"].contains(&side) {
-        return Err(Error::invalid(
-            "`side` is none of `prosecution`, `defence`, `victim`",
-        ));
+    if !SIDES.contains(&side) {
+        return Err(Error::invalid(format!(
+            "`side` is none of `{}`",
+            SIDES.join("`, `")
+        )));
     }
     let command = Party {
         who: *who,

@@ -6,15 +6,16 @@ use custos_core::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     SignedIn,
     context::Room,
     entering::Tx,
     error::Error,
-    evidence::of_item,
+    evidence::{of_item, upon},
     filing::file,
-    text,
+    schema, text,
     uploads::PARTICULARS,
     writer::{Command, Done, Stop},
 };
@@ -37,29 +38,36 @@ pub const TEXTS: &[&str] = &[
 pub const TIMES: &[&str] = &["captured_at"];
 
 /// A correction to be appended.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCorrection {
     /// Which of [`TEXTS`], [`TIMES`] or [`PARTICULARS`].
+    #[schema(value_type = schema::Correctable)]
     pub field: String,
     /// A text, or microseconds since 1970 UTC.
+    #[schema(value_type = schema::CorrectedValue)]
     pub value: Value,
     /// Why.
+    #[schema(value_type = schema::Line)]
     pub reason: String,
 }
 
 /// A correction as readers of the item see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CorrectionSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: RowId,
     /// What is corrected.
+    #[schema(value_type = schema::Correctable)]
     pub field: String,
     /// What it should say.
+    #[schema(value_type = schema::CorrectedValue)]
     pub value: Value,
     /// Why.
     pub reason: String,
     /// When it was appended.
+    #[schema(value_type = schema::Time)]
     pub filed_at: Timestamp,
     /// Who appended it, by name.
     pub by: String,
@@ -89,6 +97,13 @@ pub async fn correct(
     room.change(who, command).await
 }
 
+/// What can be corrected.
+pub fn fields() -> impl Iterator<Item = &'static str> {
+    let particulars = PARTICULARS.iter().map(|(name, _)| *name);
+    let own = TEXTS.iter().chain(TIMES).copied();
+    own.chain(particulars)
+}
+
 fn value(field: &str, given: &Value) -> Result<Value, Error> {
     let particular = PARTICULARS.iter().any(|(name, _)| *name == field);
     if particular || TEXTS.contains(&field) {
@@ -109,12 +124,7 @@ fn value(field: &str, given: &Value) -> Result<Value, Error> {
             .ok_or_else(|| Error::invalid("`value` is no time in microseconds since 1970 UTC"))?;
         return Ok(json!(time));
     }
-    let particulars = PARTICULARS.iter().map(|(name, _)| *name);
-    let known: Vec<&str> = [TEXTS, TIMES]
-        .concat()
-        .into_iter()
-        .chain(particulars)
-        .collect();
+    let known: Vec<&str> = fields().collect();
     Err(Error::invalid(format!(
         "`field` is none of `{}`",
         known.join("`, `")
@@ -134,6 +144,7 @@ impl Command for Append {
         let asking = tx.asking(&self.who)?;
         let facts = tx.item::<Correct>(&asking, self.item)?;
         let permit = tx.permit::<Correct>(&asking, &Resource::Item(facts.item.clone()))?;
+        upon(tx, &self.who, &asking, &facts, false)?;
         let acting = tx.acting(&asking, Some(facts.item.case));
         let about = (&facts.case, Some(self.item));
         file(tx, &permit, about, ("filed", self.correction), |row| {

@@ -7,6 +7,7 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     SignedIn,
@@ -18,6 +19,7 @@ use super::{
     error::Error,
     evidence::of_item,
     proofs::Published,
+    schema::{self, StatedPurpose},
     writer::{Command, Stop},
 };
 use crate::{
@@ -34,25 +36,31 @@ use crate::{
 };
 
 /// One line of an item's history, as far as the reader may see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct HistoryLine {
     /// Position in the log.
+    #[schema(value_type = schema::LogIndex)]
     pub index: u64,
     /// When.
+    #[schema(value_type = schema::Time)]
     pub time: Timestamp,
     /// What happened; one of the kinds in `docs/FORMATS.md`.
     pub kind: String,
     /// Who did it; null where that is withheld, or where the room did it by itself.
+    #[schema(value_type = Option<schema::Id>)]
     pub actor: Option<PersonId>,
     /// Their name.
     pub actor_name: Option<String>,
     /// In which role.
     pub role: Option<String>,
     /// The order under which it was done.
+    #[schema(value_type = Option<schema::Id>)]
     pub authority: Option<Id>,
     /// Why: `{"code","text"}`.
+    #[schema(value_type = Option<StatedPurpose>)]
     pub purpose: Option<Value>,
     /// Slot 22; what it holds depends on the kind. Null where it is withheld.
+    #[schema(value_type = Value)]
     pub detail: Value,
     /// Whether a published checkpoint covers it.
     pub published: bool,

@@ -10,6 +10,7 @@ use super::{
     entering::{Acting, Draft, Tx},
     error::Error,
     once::Once,
+    tags::Upon,
     writer::Stop,
 };
 use crate::{
@@ -42,6 +43,8 @@ pub struct SignedIn {
     pub means: Means,
     /// The key under which they ask for a change, if they gave one.
     pub once: Option<Once>,
+    /// What their change is made upon.
+    pub upon: Upon,
 }
 
 /// The facts of one request: who asks, under which circumstances.

@@ -22,6 +22,16 @@ pub enum Error {
     /// It was done before, or something stands in its way.
     #[error("{0}; nothing was changed")]
     Conflict(String),
+    /// It is not what the caller looked at any more.
+    #[error(
+        "this has changed since you looked at it; nothing was changed by you, look again and decide anew"
+    )]
+    Changed,
+    /// A change that does not say what it is made upon.
+    #[error(
+        "this change must say what it is made upon, so that it undoes nobody's unseen: read it, and send its `ETag` as `If-Match`; nothing was changed"
+    )]
+    Unsaid,
     /// A key for one change was given for another.
     #[error(
         "`Idempotency-Key` was given for another request before; nothing was changed, give each change a key of its own"

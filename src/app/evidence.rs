@@ -8,6 +8,7 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     SignedIn,
@@ -16,6 +17,9 @@ use super::{
     deciding::Asking,
     entering::{Draft, Subject, Tx},
     error::Error,
+    schema::{self, Compared},
+    tags::Tag,
+    uploads::FileName,
     writer::{Command, Done, Stop},
 };
 use crate::{
@@ -39,7 +43,7 @@ pub use filed::Filed;
 use filed::{filed, visible_sources};
 
 /// What the reader may do with an item, so that pages offer nothing that would be refused.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 #[allow(clippy::struct_excessive_bools, reason = "one answer for each action")]
 pub struct MayOnItem {
     /// View it in place, for a purpose.
@@ -69,35 +73,45 @@ pub struct MayOnItem {
 }
 
 /// An item's metadata, as far as the reader may know it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ItemPage {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: ItemId,
     /// The case.
+    #[schema(value_type = schema::Id)]
     pub case: CaseId,
     /// Exhibit reference.
     pub reference: String,
     /// What it is.
     pub description: String,
     /// The original file name: text, `{"hex"}`, or null.
+    #[schema(value_type = Option<FileName>)]
     pub file_name: Value,
     /// As the room found it.
     pub media_type: String,
     /// Bytes.
+    #[schema(value_type = schema::Bytes)]
     pub size: u64,
     /// Fingerprint (SHA-256) of the whole, in hex.
+    #[schema(value_type = schema::Sha256)]
     pub sha256: String,
     /// Declared hashes beside what was found.
+    #[schema(value_type = Vec<Compared>)]
     pub declared: Value,
     /// What was told of its origin.
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub provenance: Value,
     /// Who deposited it.
+    #[schema(value_type = schema::Id)]
     pub depositor: PersonId,
     /// Their name.
     pub depositor_name: String,
     /// When its last byte was received.
+    #[schema(value_type = schema::Time)]
     pub received_at: Timestamp,
     /// Names of the states that hold.
+    #[schema(value_type = Vec<schema::State>)]
     pub states: Vec<String>,
     /// How it was made from other items, of which those are named that the reader may know of.
     pub derived: Option<Derived>,
@@ -162,50 +176,81 @@ impl Command for Read {
         let draft = of_item("read", &facts, activity_scope(&asking, &facts.case))
             .permitted(tx.acting(&asking, Some(facts.item.case)), &permit);
         tx.enter(draft)?;
-        let core = tx.core;
-        let row = evidence::get(tx.connection, &core.keyring, &permit)?.ok_or(Error::NotFound)?;
-        let depositor_name = people::told_name(
-            tx.connection,
-            &core.keyring,
-            tx.room(),
-            &permit,
-            row.details.depositor,
-        )?;
-        let filed = filed(tx, &asking, &facts, &permit)?;
-        let told = row.details;
-        let derived = told
-            .derived
-            .map(|derived| visible_sources(tx, &asking, derived))
-            .transpose()?;
-        Ok(ItemPage {
-            id: row.id,
-            case: row.case_id,
-            reference: told.reference,
-            description: told.description,
-            file_name: told.file_name,
-            media_type: told.media_type,
-            size: told.size,
-            sha256: told.sha256,
-            declared: told.declared,
-            provenance: told.provenance,
-            depositor: told.depositor,
-            depositor_name,
-            received_at: told.received_at,
-            states: shown_states(&asking, &facts.item),
-            derived,
-            filed,
-            may: may(tx, asking, &resource),
-        })
+        shown(tx, &asking, &facts, &permit)
     }
 }
 
+/// What a reader of an item is shown now.
+fn shown(
+    tx: &mut Tx<'_>,
+    asking: &Asking,
+    facts: &ItemFacts,
+    permit: &Permit<ReadItem>,
+) -> Result<ItemPage, Stop> {
+    let core = tx.core;
+    let row = evidence::get(tx.connection, &core.keyring, permit)?.ok_or(Error::NotFound)?;
+    let depositor_name = people::told_name(
+        tx.connection,
+        &core.keyring,
+        tx.room(),
+        permit,
+        row.details.depositor,
+    )?;
+    let filed = filed(tx, asking, facts, permit)?;
+    let told = row.details;
+    let derived = told
+        .derived
+        .map(|derived| visible_sources(tx, asking, derived))
+        .transpose()?;
+    Ok(ItemPage {
+        id: row.id,
+        case: row.case_id,
+        reference: told.reference,
+        description: told.description,
+        file_name: told.file_name,
+        media_type: told.media_type,
+        size: told.size,
+        sha256: told.sha256,
+        declared: told.declared,
+        provenance: told.provenance,
+        depositor: told.depositor,
+        depositor_name,
+        received_at: told.received_at,
+        states: shown_states(asking, &facts.item),
+        derived,
+        filed,
+        may: may(tx, asking, &Resource::Item(facts.item.clone())),
+    })
+}
+
+/// Whether a change of the item may be made upon what there is now.
+///
+/// # Errors
+/// As [`Upon::holds`](super::tags::Upon::holds).
+pub(super) fn upon(
+    tx: &mut Tx<'_>,
+    who: &SignedIn,
+    asking: &Asking,
+    facts: &ItemFacts,
+    required: bool,
+) -> Result<(), Stop> {
+    who.upon.holds(required, || {
+        let resource = Resource::Item(facts.item.clone());
+        let Some(permit) = allowed::<ReadItem>(tx, asking, &resource) else {
+            return Ok(None);
+        };
+        let page = shown(tx, asking, facts, &permit)?;
+        Ok(Some(Tag::of(tx.core, &page)))
+    })
+}
+
 /// What would be permitted; a purpose that is asked for later is taken as given.
-fn may(tx: &Tx<'_>, mut asking: Asking, resource: &Resource) -> MayOnItem {
-    let given = "a purpose will be asked for";
-    asking.context = asking
-        .context
-        .with_purpose(PolicyPurpose::new(PurposeCode::Investigation, given));
-    let asking = &asking;
+fn may(tx: &Tx<'_>, asking: &Asking, resource: &Resource) -> MayOnItem {
+    let given = PolicyPurpose::new(PurposeCode::Investigation, "a purpose will be asked for");
+    let asking = &Asking {
+        actor: asking.actor.clone(),
+        context: asking.context.clone().with_purpose(given),
+    };
     let restricted = matches!(
         resource,
         Resource::Item(item) if item.states.contains(&ItemState::Restricted)
@@ -240,11 +285,14 @@ impl Command for SetRestriction {
         if self.restrict {
             let facts = tx.item::<Restrict>(&asking, self.item)?;
             let permit = tx.permit::<Restrict>(&asking, &Resource::Item(facts.item.clone()))?;
+            upon(tx, &self.who, &asking, &facts, false)?;
             set_state(tx, &asking, &facts, &permit, true)
         } else {
             let facts = tx.item::<LiftRestriction>(&asking, self.item)?;
             let permit =
                 tx.permit::<LiftRestriction>(&asking, &Resource::Item(facts.item.clone()))?;
+            // What was kept from people is opened to them again: never unseen.
+            upon(tx, &self.who, &asking, &facts, true)?;
             set_state(tx, &asking, &facts, &permit, false)
         }
     }

@@ -6,6 +6,7 @@ use custos_core::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{
     SignedIn,
@@ -14,9 +15,9 @@ use super::{
     deciding::Asking,
     entering::{Draft, Tx},
     error::Error,
-    evidence::of_item,
+    evidence::{of_item, upon},
     filing::file,
-    orders, text,
+    orders, schema, text,
     writer::{Command, Done, Stop},
 };
 use crate::{
@@ -32,49 +33,63 @@ use crate::{
     },
 };
 
+/// How a court rules on an exhibit.
+pub const RULINGS: &[&str] = &["admitted", "rejected"];
+
 /// An offer to be made.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOffer {
     /// The exhibit's number in court.
+    #[schema(value_type = schema::Line)]
     pub number: String,
     /// What it is to show; may be empty.
     #[serde(default)]
+    #[schema(value_type = schema::Text)]
     pub note: String,
 }
 
 /// A ruling on an exhibit.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRuling {
     /// `admitted` or `rejected`.
+    #[schema(value_type = schema::RulingStatus)]
     pub status: String,
     /// The order under which it is made.
     #[serde(default)]
+    #[schema(value_type = Option<schema::Id>)]
     pub order: Option<RowId>,
     /// Reasons; may be empty.
     #[serde(default)]
+    #[schema(value_type = schema::Text)]
     pub note: String,
 }
 
 /// An exhibit as those who may know of its item see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ExhibitSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: RowId,
     /// The item.
+    #[schema(value_type = schema::Id)]
     pub item: ItemId,
     /// Its number in court.
     pub number: String,
     /// `prosecution` or `defence`.
+    #[schema(value_type = schema::ExhibitSide)]
     pub side: String,
     /// `offered`, `admitted`, `rejected` or `withdrawn`.
+    #[schema(value_type = schema::ExhibitStatus)]
     pub status: String,
     /// The order that ruled on it.
+    #[schema(value_type = Option<schema::Id>)]
     pub order: Option<RowId>,
     /// Reasons of the ruling, or of the offer while there is none.
     pub note: String,
     /// When it was offered.
+    #[schema(value_type = schema::Time)]
     pub filed_at: Timestamp,
 }
 
@@ -142,7 +157,7 @@ pub async fn rule(
     exhibit: RowId,
     new: NewRuling,
 ) -> Result<Done<()>, Error> {
-    if !["admitted", "rejected"].contains(&new.status.as_str()) {
+    if !RULINGS.contains(&new.status.as_str()) {
         return Err(Error::invalid(
             "`status` is neither `admitted` nor `rejected`",
         ));
@@ -181,6 +196,7 @@ impl Command for Offer {
         let asking = tx.asking(&self.who)?;
         let facts = tx.item::<OfferExhibit>(&asking, self.item)?;
         let permit = tx.permit::<OfferExhibit>(&asking, &Resource::Item(facts.item.clone()))?;
+        upon(tx, &self.who, &asking, &facts, false)?;
         let side = side(&asking, facts.item.case);
         for known in visible(tx, &asking, &facts.case)? {
             if known.side != side || known.status == "withdrawn" {
@@ -221,6 +237,7 @@ impl Command for Withdraw {
         let asking = tx.asking(&self.who)?;
         let facts = tx.item::<OfferExhibit>(&asking, self.item)?;
         let permit = tx.permit::<OfferExhibit>(&asking, &Resource::Item(facts.item.clone()))?;
+        upon(tx, &self.who, &asking, &facts, false)?;
         let mut row = of_this_item(tx, &facts, self.exhibit)?;
         if row.details.side != side(&asking, facts.item.case) {
             return Err(Error::Conflict("the other side offers it".into()).into());
@@ -250,6 +267,8 @@ impl Command for Rule {
         let asking = tx.asking(&self.who)?;
         let facts = tx.item::<RuleOnExhibit>(&asking, self.item)?;
         let permit = tx.permit::<RuleOnExhibit>(&asking, &Resource::Item(facts.item.clone()))?;
+        // A ruling takes the place of the one before.
+        upon(tx, &self.who, &asking, &facts, true)?;
         let mut row = of_this_item(tx, &facts, self.exhibit)?;
         if row.status == "withdrawn" {
             return Err(Error::Conflict("the exhibit is `withdrawn`".into()).into());

@@ -6,6 +6,7 @@ use custos_core::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{
     SignedIn,
@@ -15,7 +16,7 @@ use super::{
     error::Error,
     filing::file,
     notices::{self, Event},
-    text,
+    schema, text,
     writer::{Command, Done, Stop},
 };
 use crate::{
@@ -42,29 +43,35 @@ pub const KINDS: &[&str] = &[
 ];
 
 /// An order to be made.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
     /// Its number, as the court gives it.
+    #[schema(value_type = schema::Line)]
     pub number: String,
     /// One of [`KINDS`].
+    #[schema(value_type = schema::OrderKind)]
     pub orders: String,
     /// In its own words.
+    #[schema(value_type = schema::FilledText)]
     pub text: String,
 }
 
 /// An order as those who work on the case see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct OrderSummary {
     /// Its id, by which what is done under it names it.
+    #[schema(value_type = schema::Id)]
     pub id: RowId,
     /// Its number.
     pub number: String,
     /// One of [`KINDS`].
+    #[schema(value_type = schema::OrderKind)]
     pub orders: String,
     /// In its own words.
     pub text: String,
     /// When it was made here.
+    #[schema(value_type = schema::Time)]
     pub filed_at: Timestamp,
     /// The judge, by name.
     pub by: String,

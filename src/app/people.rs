@@ -3,12 +3,14 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`enrolment`] | single-use links for others |
+//! | `one` | one person with their accounts |
 //! | [`tokens`] | one's own tokens |
 //! | [`own_password`] | one's own password |
 //! | [`leaving`] | leaving the service |
 
 pub mod enrolment;
 pub mod leaving;
+mod one;
 pub mod own_password;
 #[cfg(test)]
 mod tests;
@@ -22,9 +24,11 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 pub use enrolment::{first_enrolment, issue_enrolment, operator_enrolment};
 pub use leaving::leave;
+pub use one::read_person;
 pub use own_password::set_password;
 pub use tokens::{issue_token, list_tokens, revoke_token};
 
@@ -38,6 +42,7 @@ use super::{
     error::Error,
     found::login_index,
     notices::{self, Kind},
+    schema,
     sessions::end_sessions,
     text,
     writer::{Command, Done, Stop},
@@ -46,7 +51,6 @@ use crate::{
     db::{
         bound::{self, Binding},
         cases::{self, RoleRow},
-        decide,
         people::{
             self, AccountDetails, AccountRow, PersonDetails, PersonRow,
             tokens::{self as token_rows, TokenRow},
@@ -100,30 +104,35 @@ impl Status {
 const LEFT: &str = "left";
 
 /// A person in the list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PersonSummary {
     /// Their id.
+    #[schema(value_type = schema::Id)]
     pub id: PersonId,
     /// Their name.
     pub name: String,
     /// Rank, office, chambers.
     pub office: String,
     /// `active`, `suspended` or `left`.
+    #[schema(value_type = schema::Standing)]
     pub status: String,
     /// Names of their roles in the room.
+    #[schema(value_type = Vec<schema::RoleInRoom>)]
     pub room_roles: Vec<String>,
     /// What they sign in with.
     pub accounts: Vec<AccountSummary>,
 }
 
 /// An account in the list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AccountSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: AccountId,
     /// The name to sign in with.
     pub login: String,
     /// `active`, `suspended` or `left`.
+    #[schema(value_type = schema::Standing)]
     pub status: String,
     /// Whether a password was set.
     pub enrolled: bool,
@@ -294,37 +303,11 @@ impl Command for List {
         tx.enter(draft)?;
         let mut summaries = Vec::new();
         for (person, accounts) in people::list(tx.connection, &core.keyring, room, &permit)? {
-            let room_roles = decide::room_roles(tx.connection, &core.keyring, person.id)?;
-            let accounts = accounts
-                .into_iter()
-                .map(|account| summary(tx, account))
-                .collect::<Result<_, Stop>>()?;
-            summaries.push(PersonSummary {
-                id: person.id,
-                name: person.details.name,
-                office: person.details.office,
-                status: person.status,
-                room_roles: room_roles
-                    .into_iter()
-                    .map(|role| role.name().into())
-                    .collect(),
-                accounts,
-            });
+            summaries.push(one::summary(tx, person, accounts)?);
         }
         summaries.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
         Ok(summaries)
     }
-}
-
-fn summary(tx: &mut Tx<'_>, account: AccountRow) -> Result<AccountSummary, Stop> {
-    let room = tx.room();
-    let password = sessions::password(tx.connection, &tx.core.keyring, room, account.id)?;
-    Ok(AccountSummary {
-        id: account.id,
-        login: account.details.login,
-        status: account.status,
-        enrolled: password.is_some(),
-    })
 }
 
 struct SetAccount {
@@ -340,6 +323,7 @@ impl Command for SetAccount {
         let (asking, _) = managing(tx, &self.who)?;
         let (mut row, person) = tx.account::<ManagePeople>(&asking, self.account)?;
         let permit = tx.permit::<ManagePeople>(&asking, &Resource::Person(person.id))?;
+        one::upon(tx, &self.who, &permit, &person, self.status)?;
         change(self.status, &row.status, person.id == self.who.person)?;
         row.status = self.status.name().into();
         row.rev += 1;
@@ -376,6 +360,7 @@ impl Command for SetPerson {
         let (asking, _) = managing(tx, &self.who)?;
         let mut row = tx.person::<ManagePeople>(&asking, self.person)?;
         let permit = tx.permit::<ManagePeople>(&asking, &Resource::Person(row.id))?;
+        one::upon(tx, &self.who, &permit, &row, self.status)?;
         change(self.status, &row.status, row.id == self.who.person)?;
         row.status = self.status.name().into();
         row.rev += 1;

@@ -45,6 +45,7 @@ use super::{
     context::{Core, Room},
     entering::{Acting, Draft, Tx},
     error::Error,
+    tags::Upon,
     writer::{Command, Done, Stop},
 };
 use crate::{
@@ -157,6 +158,7 @@ pub async fn session(room: &Room, cookie_secret: &str) -> Result<Session, Error>
                 means: Means::of(&row.means)
                     .ok_or_else(|| DbError::damaged("sessions", row.id, "its means are unknown"))?,
                 once: None,
+                upon: Upon::Unsaid,
             };
             let stale = after(row.seen_at, SEEN_EVERY) <= now;
             Ok((Session::of(&core, &row, who, now), stale))
@@ -189,6 +191,7 @@ pub async fn token(room: &Room, bearer: &str) -> Result<(SignedIn, Vec<Right>), 
             holder: row.id.id(),
             means: Means::Token,
             once: None,
+            upon: Upon::Unsaid,
         };
         Ok((who, row.rights))
     })
@@ -304,6 +307,7 @@ fn begin(
         holder: row.id.id(),
         means,
         once: None,
+        upon: Upon::Unsaid,
     };
     Ok(Session::of(tx.core, &row, who, now))
 }

@@ -6,6 +6,7 @@ use custos_core::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{
     SignedIn,
@@ -14,7 +15,7 @@ use super::{
     error::Error,
     evidence::of_item,
     filing::file,
-    text,
+    schema, text,
     uploads::MAX_OFFSET_MINUTES,
     writer::{Command, Done, Stop},
 };
@@ -27,39 +28,50 @@ use crate::{
 pub const SEAL_STATES: &[&str] = &["none", "intact", "broken", "replaced"];
 
 /// A transfer to be recorded.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewTransfer {
     /// Who gave it out of their hands.
+    #[schema(value_type = schema::Line, required)]
     pub released_by: String,
     /// Who took it.
+    #[schema(value_type = schema::Line, required)]
     pub received_by: String,
     /// When, in microseconds since 1970 UTC.
+    #[schema(value_type = schema::Time, required)]
     pub at: Option<Timestamp>,
     /// Offset of the clock by which that was noted, in minutes east of UTC.
+    #[schema(value_type = schema::Offset)]
     pub offset_minutes: i16,
     /// Where; may be empty.
+    #[schema(value_type = schema::OptionalLine)]
     pub place: String,
     /// Why.
+    #[schema(value_type = schema::Line, required)]
     pub reason: String,
     /// Number of the seal; empty where there is none.
+    #[schema(value_type = schema::OptionalLine)]
     pub seal: String,
     /// One of [`SEAL_STATES`]; empty is `none`.
+    #[schema(value_type = schema::GivenSealState)]
     pub seal_state: String,
 }
 
 /// A transfer as readers of the item see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TransferSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: RowId,
     /// Who gave it out of their hands.
     pub released_by: String,
     /// Who took it.
     pub received_by: String,
     /// When.
+    #[schema(value_type = schema::Time)]
     pub at: Timestamp,
     /// Offset of the clock by which that was noted, in minutes east of UTC.
+    #[schema(value_type = schema::Offset)]
     pub offset_minutes: i16,
     /// Where.
     pub place: String,
@@ -68,8 +80,10 @@ pub struct TransferSummary {
     /// Number of the seal.
     pub seal: String,
     /// One of [`SEAL_STATES`].
+    #[schema(value_type = schema::SealState)]
     pub seal_state: String,
     /// When it was recorded here.
+    #[schema(value_type = schema::Time)]
     pub filed_at: Timestamp,
     /// Who recorded it, by name.
     pub by: String,

@@ -12,9 +12,10 @@ use custos_core::{
 use serde::Serialize;
 use tokio::io::AsyncRead;
 use tracing::{error, info};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::{SignedIn, context::Room, entering::Entered, error::Error};
+use super::{SignedIn, context::Room, entering::Entered, error::Error, schema};
 use crate::{
     content::{
         declared::Fingerprint,
@@ -28,14 +29,15 @@ pub use told::{
     DeclaredHash, FileName, HexName, MAX_FILE_NAME_BYTES, MAX_OFFSET_MINUTES, NewDerivation,
     NewItem, PARTICULARS,
 };
-use told::{details, parse_declared};
+use told::{details, pairs, parse_declared};
 
 /// Largest item that is taken, in bytes: 1 TiB.
 pub const MAX_ITEM_BYTES: u64 = 1 << 40;
 /// A hash that was declared and does not fit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Mismatch {
     /// The algorithm.
+    #[schema(value_type = schema::HashAlgorithm)]
     pub algorithm: String,
     /// What was declared.
     pub declared: String,
@@ -85,9 +87,26 @@ pub async fn announce(
     Ok(room.change(who, command).await?.output)
 }
 
+/// What a sender says of the bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Sent {
+    /// How many there will be; any other number is refused.
+    pub length: Option<u64>,
+    /// What their hashes are, beside those that were announced. One that does not fit puts the
+    /// item into quarantine, as one that was announced.
+    pub hashes: Vec<DeclaredHash>,
+}
+
+impl From<Option<u64>> for Sent {
+    fn from(length: Option<u64>) -> Self {
+        Self {
+            length,
+            ..Self::default()
+        }
+    }
+}
+
 /// Takes the bytes of what was announced: one pass into the store, then one entry.
-///
-/// `length` is what the sender said it would send; bytes of any other number are refused.
 ///
 /// # Errors
 /// [`Error::Incomplete`], [`Error::Full`], refused, or an upload that is not this person's.
@@ -97,11 +116,20 @@ pub async fn receive<R: AsyncRead + Unpin>(
     who: &SignedIn,
     upload: UploadId,
     source: R,
-    length: Option<u64>,
+    sent: impl Into<Sent>,
 ) -> Result<Deposited, Error> {
+    let Sent { length, hashes } = sent.into();
     let row = announced(room, who, upload).await?;
     not_taken_in(&row)?;
-    let declared = parse_declared(&row.details.declared)?;
+    let mut declared = parse_declared(&row.details.declared)?;
+    for hash in hashes {
+        // Two that contradict each other are both kept: one of them does not fit.
+        for hash in parse_declared(&pairs(vec![hash]))? {
+            if !declared.contains(&hash) {
+                declared.push(hash);
+            }
+        }
+    }
     let ambient = &room.core.ambient;
     let item = ItemId::from_bytes(ambient.bytes());
     let fresh = Fresh {

@@ -11,7 +11,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use custos_core::{
     event::slot,
-    hash::hmac_sha256,
+    hash::{Hash, hmac_sha256},
     ids::{Id, ItemId, ScopeId, Timestamp, ViewId},
     keys::{DataKey, SessionKey},
     object::StoredObject,
@@ -89,6 +89,8 @@ pub struct ViewedContent {
     pub size: u64,
     /// Whether a copy may be taken away.
     pub download: bool,
+    /// SHA-256 of the whole.
+    pub sha256: Hash,
     room: Room,
     view: ViewRow,
     reader: Reader,
@@ -142,6 +144,8 @@ pub async fn read_view(room: &Room, view: ViewId, holder: Holder) -> Result<View
     let damaged = |what| Error::from(DbError::damaged("items", view.item_id, what));
     let stored = StoredObject::from_value(&content.item.details.stored)
         .map_err(|_| damaged("what is stored of it is not described as it should be"))?;
+    let sha256 = content.item.details.sha256.parse::<Hash>();
+    let sha256 = sha256.map_err(|_| damaged("its fingerprint is not one"))?;
     let (heads, rest) = content.heads.as_chunks::<32>();
     if !rest.is_empty() {
         return Err(damaged("the commitments of its segments are cut"));
@@ -157,6 +161,7 @@ pub async fn read_view(room: &Room, view: ViewId, holder: Holder) -> Result<View
     .map_err(|error| read_error(&view, error))?;
     Ok(ViewedContent {
         media_type: content.item.details.media_type,
+        sha256,
         size: reader.size(),
         download: view.download,
         room: room.clone(),

@@ -6,6 +6,7 @@ use custos_core::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{
     SignedIn,
@@ -13,6 +14,8 @@ use super::{
     context::Room,
     entering::Tx,
     error::Error,
+    schema,
+    tags::Tag,
     text,
     writer::{Command, Done, Stop},
 };
@@ -21,7 +24,7 @@ use crate::{
         bound, decide,
         walls::{self, WallRow},
     },
-    policy::{action::KeepWalls, facts::Resource},
+    policy::{Permit, action::KeepWalls, facts::Resource},
 };
 
 /// Whether a wall stands.
@@ -44,11 +47,13 @@ impl Wall {
 }
 
 /// A wall as those who keep it see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WallSummary {
     /// Who is kept out.
+    #[schema(value_type = schema::Id)]
     pub person: PersonId,
     /// `up` or `down`.
+    #[schema(value_type = schema::WallStatus)]
     pub status: String,
 }
 
@@ -96,6 +101,12 @@ impl Command for Set {
         let asking = tx.asking(&self.who)?;
         let facts = tx.case::<KeepWalls>(&asking, self.case)?;
         let permit = tx.permit::<KeepWalls>(&asking, &Resource::Case(facts.case))?;
+        // What was kept from a person is opened to them again: never unseen.
+        let required = self.wall == Wall::Down;
+        self.who.upon.holds(required, || {
+            let walls = standing(tx, &permit)?;
+            Ok(Some(Tag::of(tx.core, &walls)))
+        })?;
         let (core, room) = (tx.core, tx.room());
         if !decide::is_person(tx.connection, &core.keyring, room, self.person)? {
             return Err(Error::invalid("`person` is nobody here").into());
@@ -151,11 +162,15 @@ impl Command for List {
             .permitted(tx.acting(&asking, Some(self.case)), &permit)
             .detail(slot::DETAIL, json!({"of": "walls"}));
         tx.enter(draft)?;
-        let rows = walls::of_case(tx.connection, &tx.core.keyring, &permit)?;
-        let summaries = rows.into_iter().map(|row| WallSummary {
-            person: row.person_id,
-            status: row.status,
-        });
-        Ok(summaries.collect())
+        standing(tx, &permit)
     }
+}
+
+fn standing(tx: &mut Tx<'_>, permit: &Permit<KeepWalls>) -> Result<Vec<WallSummary>, Stop> {
+    let rows = walls::of_case(tx.connection, &tx.core.keyring, permit)?;
+    let summaries = rows.into_iter().map(|row| WallSummary {
+        person: row.person_id,
+        status: row.status,
+    });
+    Ok(summaries.collect())
 }

@@ -20,7 +20,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{access::Access, failed, say};
-use crate::{ambient::Ambient, client::error::ClientError};
+use crate::{
+    ambient::Ambient,
+    client::{api::asking::Wanted, error::ClientError},
+};
 
 pub(super) use case::Case;
 pub(super) use exhibit::Exhibit;
@@ -61,6 +64,17 @@ pub(super) struct Change<T: Args> {
     common: Common,
 }
 
+/// A change that says what it is made upon.
+#[derive(Debug, Args)]
+pub(super) struct Upon<T: Args> {
+    #[command(flatten)]
+    change: Change<T>,
+    /// Only if what it changes is as you saw it: the `etag` of an answer by `--json`. Without it
+    /// the change is made whatever there is
+    #[arg(long, value_name = "TAG", value_parser = tag)]
+    if_match: Option<String>,
+}
+
 /// Under which key a change is made.
 #[derive(Debug, Args)]
 struct Key {
@@ -87,6 +101,16 @@ fn key(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.into())
+}
+
+/// A tag as the room gives it, in quotes or without.
+fn tag(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
+    let own = text.trim_matches('"');
+    if own.is_empty() || !own.bytes().all(plain) {
+        return Err("this is no tag: give the `etag` of an answer by `--json`".into());
+    }
+    Ok(format!("\"{own}\""))
 }
 
 /// What a command asks for.
@@ -146,21 +170,36 @@ impl<T: Args + Ask> Look<T> {
         let request = self.own.request();
         let looked = async { self.common.access.api()?.look(&request.path).await };
         match looked.await {
-            Ok(answer) => tell::answer(&answer, request.columns, self.common.json),
+            Ok(looked) => tell::looked(looked, request.columns, self.common.json),
             Err(error) => refused(&error, None, self.common.json),
         }
     }
 }
 
+impl<T: Args + Ask> Upon<T> {
+    async fn run(self) -> ExitCode {
+        let upon = self.if_match.as_deref().unwrap_or("*");
+        self.change.made(Some(upon)).await
+    }
+}
+
 impl<T: Args + Ask> Change<T> {
     async fn run(self) -> ExitCode {
-        let Request {
-            method, path, body, ..
-        } = self.own.request();
+        self.made(None).await
+    }
+
+    async fn made(self, upon: Option<&str>) -> ExitCode {
+        let request = self.own.request();
+        let wanted = Wanted {
+            method: &request.method,
+            path: &request.path,
+            body: request.body.as_ref(),
+            upon,
+        };
         let (key, json) = (self.key.or_new(), self.common.json);
         let changed = async {
             let api = self.common.access.api()?;
-            api.change(&method, &path, body.as_ref(), &key).await
+            api.change(&wanted, &key).await
         };
         match changed.await {
             Ok(changed) => tell::changed(changed, json),

@@ -341,8 +341,7 @@ impl Api {
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let answer = self.answer(request).await?;
         let bytes = self.whole(answer, MAX_ANSWER_BYTES).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| ClientError::Answer(format!("it is not what the API says: {error}")))
+        serde_json::from_slice(&bytes).map_err(|error| odd(&error))
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Response, ClientError> {
@@ -416,7 +415,11 @@ impl Api {
     }
 }
 
-/// Cursors are base64url: nothing in them has to be encoded, or could name another address.
+/// An answer of another form than the API's.
+fn odd(error: &serde_json::Error) -> ClientError {
+    ClientError::Answer(format!("it is not what the API says: {error}"))
+}
+
 /// Who speaks HTTP with a room. No redirect is followed: a secret goes where it was meant to.
 pub(super) fn http(server: &Server) -> Result<Client, ClientError> {
     let mut builder = Client::builder()
@@ -432,6 +435,7 @@ pub(super) fn http(server: &Server) -> Result<Client, ClientError> {
         .map_err(|error| ClientError::Usage(format!("TLS can't be set up: {error}")))
 }
 
+/// Cursors are base64url: nothing in them has to be encoded, or could name another address.
 fn is_of_a_cursor(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }

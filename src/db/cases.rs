@@ -5,6 +5,7 @@ mod roles;
 use custos_core::ids::{CaseId, Id, PartyId, ScopeId};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Connection, DbError,
@@ -67,7 +68,7 @@ pub struct CaseDetails {
 }
 
 /// To whom a case was handed over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HandedTo {
     /// The authority.
     pub authority: String,

@@ -7,6 +7,7 @@ use custos_core::{
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
@@ -110,9 +111,10 @@ impl ItemDetails {
 }
 
 /// How an item was made from others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Derived {
     /// The items that it was made from.
+    #[schema(value_type = Vec<String>)]
     pub sources: Vec<ItemId>,
     /// By which tool.
     pub tool: String,

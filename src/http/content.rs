@@ -7,7 +7,7 @@ use rocket::{Route, State, get, http::ContentType, routes};
 use super::{
     errors::Failure,
     media::shown,
-    range::{Asked, Disposition, Streamed, viewed},
+    range::{Disposition, Streamed, Wanted, viewed},
 };
 use crate::app::{
     self, Room,
@@ -24,12 +24,12 @@ async fn read(
     room: &State<Room>,
     view: &str,
     link: &str,
-    asked: Asked,
+    wanted: Wanted,
 ) -> Result<Streamed, Failure> {
     let view: ViewId = view.parse().map_err(|_| app::Error::NotFound)?;
     let content = views::read_view(room, view, Holder::Link(link.into())).await?;
     let (media_type, disposition) = presented(&content);
-    viewed(content, asked, media_type, disposition)
+    viewed(content, wanted, media_type, disposition)
 }
 
 /// How content is given: a view for download always as bytes to be taken away.

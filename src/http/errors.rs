@@ -14,7 +14,7 @@ use rocket::{
 use serde_json::json;
 use tracing::error;
 
-use super::origins::Side;
+use super::{methods, origins::Side};
 use crate::app;
 
 /// Seconds after which a program may try again when the room can't write or read.
@@ -45,6 +45,11 @@ pub enum Failure {
         /// Bytes of the content.
         size: u64,
     },
+    /// An address that takes other methods.
+    Method {
+        /// Those, as `Allow` names them.
+        allowed: String,
+    },
     /// A host name that is not ours.
     Misdirected,
     /// A defect of this program.
@@ -72,6 +77,7 @@ pub struct Problem {
 /// Every name with its title and status.
 pub const KNOWN: &[(&str, &str, Status)] = &[
     ("not-found", "Nothing here", Status::NotFound),
+    ("method", "Not done this way", Status::MethodNotAllowed),
     ("forbidden", "Not allowed", Status::Forbidden),
     ("signed-out", "Not signed in", Status::Unauthorized),
     ("invalid", "Can't be taken", Status::BadRequest),
@@ -80,6 +86,16 @@ pub const KNOWN: &[(&str, &str, Status)] = &[
         "key-reused",
         "The key was given before",
         Status::UnprocessableEntity,
+    ),
+    (
+        "changed",
+        "Changed since you looked",
+        Status::PreconditionFailed,
+    ),
+    (
+        "unconditional",
+        "Say what it is made upon",
+        Status::PreconditionRequired,
     ),
     ("incomplete", "Upload incomplete", Status::BadRequest),
     ("too-large", "Too large", Status::PayloadTooLarge),
@@ -137,6 +153,14 @@ pub fn problem(name: &'static str, detail: String) -> Problem {
     }
 }
 
+/// The status that goes with a name.
+///
+/// # Panics
+/// The name is none of [`KNOWN`].
+pub fn status(name: &'static str) -> u16 {
+    problem(name, String::new()).status.code
+}
+
 impl Problem {
     /// The failure as `application/problem+json`.
     pub fn json(&self) -> String {
@@ -160,6 +184,8 @@ impl Failure {
                 E::SignedOut => "signed-out",
                 E::Invalid(_) => "invalid",
                 E::Conflict(_) => "conflict",
+                E::Changed => "changed",
+                E::Unsaid => "unconditional",
                 E::Reused => "key-reused",
                 E::Incomplete { .. } => "incomplete",
                 E::TooLarge(_) => "too-large",
@@ -175,6 +201,7 @@ impl Failure {
             Self::Forged => "forged",
             Self::Rights => "rights",
             Self::Range { .. } => "range",
+            Self::Method { .. } => "method",
             Self::Misdirected => "misdirected",
             Self::Defect => "defect",
         }
@@ -201,6 +228,9 @@ impl Failure {
             Self::Rights => "the token's rights do not reach that far; nothing was changed".into(),
             Self::Range { size } => {
                 format!("one range within 0 to {size} bytes can be asked for")
+            }
+            Self::Method { allowed } => {
+                format!("this address takes {allowed} alone; nothing was changed")
             }
             Self::Misdirected => "this host name is not one of this room".into(),
             Self::Defect => {
@@ -329,6 +359,9 @@ impl<'r> Responder<'r, 'static> for Failure {
         if let Self::Range { size } = self {
             response.raw_header("Content-Range", format!("bytes */{size}"));
         }
+        if let Self::Method { allowed } = self {
+            response.raw_header("Allow", allowed);
+        }
         if problem.status == Status::Unauthorized && !browser {
             response.raw_header("WWW-Authenticate", "Bearer");
         }
@@ -343,7 +376,22 @@ pub fn catchers() -> Vec<Catcher> {
 
 #[catch(default)]
 fn any(status: Status, request: &Request<'_>) -> Failure {
-    Failure::stashed(request).unwrap_or_else(|| of_status(status, Side::of(request)))
+    Failure::stashed(request).unwrap_or_else(|| match status {
+        Status::NotFound if Side::of(request) != Side::Nowhere => unrouted(request),
+        status => of_status(status, Side::of(request)),
+    })
+}
+
+/// What no route took.
+fn unrouted(request: &Request<'_>) -> Failure {
+    let others = methods::others(request);
+    if others.is_empty() {
+        return app::Error::NotFound.into();
+    }
+    let allowed: Vec<&str> = others.into_iter().collect();
+    Failure::Method {
+        allowed: allowed.join(", "),
+    }
 }
 
 /// What Rocket itself refused. An odd id is told as one that names nothing.

@@ -3,8 +3,9 @@
 
 use std::{io, ops::Range};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use custos_core::ids::ItemId;
+use custos_core::{hash::sha256, ids::ItemId};
 use futures::{TryStreamExt, stream};
 use rocket::{
     Request, Response,
@@ -16,20 +17,22 @@ use tokio_util::io::StreamReader;
 use tracing::warn;
 
 use super::{
+    digest::repr_digest,
     errors::Failure,
     front::handover::{Handover, Pieces},
+    tags::is_known,
 };
 use crate::app::{bundles::BundleStream, views::ViewedContent};
 
 /// Bytes that are handed to the connection at once.
 const CHUNK_BYTES: usize = 256 << 10;
 /// Longest `Range` header that is looked at, in bytes.
-const MAX_HEADER_BYTES: usize = 128;
+pub const MAX_HEADER_BYTES: usize = 128;
 
 /// What a request asks for in `Range`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// No range, or one with a condition that we can't confirm: everything.
+    /// No range, or one of what there is no more: everything.
     All,
     /// From a byte on, to a last byte if it is named.
     From(u64, Option<u64>),
@@ -95,20 +98,39 @@ fn number(text: &str) -> Option<u64> {
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
+/// What is asked of content: a range, and when.
+pub struct Wanted {
+    asked: Asked,
+    /// `If-Range`: the range only of what has this tag, or else everything.
+    only_of: Option<String>,
+}
+
+impl Wanted {
+    /// The range that is asked for, of content with this tag.
+    fn of(self, tag: &str) -> Asked {
+        match self.only_of {
+            Some(wanted) if wanted != tag => Asked::All,
+            _ => self.asked,
+        }
+    }
+}
+
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Asked {
+impl<'r> FromRequest<'r> for Wanted {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        let mut ranges = request.headers().get("range");
-        // If-Range names a validator; we give none, so none can match.
-        let conditional = request.headers().contains("if-range");
-        Outcome::Success(match (ranges.next(), ranges.next()) {
-            (None, _) => Self::All,
-            _ if conditional => Self::All,
-            (Some(_), Some(_)) => Self::Odd,
-            (Some(range), None) => Self::parse(range),
-        })
+        let headers = request.headers();
+        let mut ranges = headers.get("range");
+        let asked = match (ranges.next(), ranges.next()) {
+            (None, _) => Asked::All,
+            (Some(_), Some(_)) => Asked::Odd,
+            (Some(range), None) => Asked::parse(range),
+        };
+        // A date, a weak tag or two lines are no tag of ours, so they match none.
+        let conditions: Vec<&str> = headers.get("if-range").collect();
+        let only_of = (!conditions.is_empty()).then(|| conditions.join(","));
+        Outcome::Success(Self { asked, only_of })
     }
 }
 
@@ -133,6 +155,8 @@ pub struct Streamed {
     pub range: Option<Range<u64>>,
     /// Whether ranges can be asked for.
     pub ranges: bool,
+    /// SHA-256 of the whole content, where it is known before it is sent.
+    pub sha256: Option<[u8; 32]>,
     /// The bytes.
     pub pieces: Pieces,
 }
@@ -140,6 +164,16 @@ pub struct Streamed {
 impl<'r> Responder<'r, 'r> for Streamed {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'r> {
         let mut response = Response::build();
+        if let Some(sha256) = &self.sha256 {
+            response.raw_header("Repr-Digest", repr_digest(sha256));
+            if self.ranges {
+                let tag = tag_of(sha256);
+                response.raw_header("ETag", format!("\"{tag}\""));
+                if is_known(request, &tag) {
+                    return response.status(Status::NotModified).ok();
+                }
+            }
+        }
         let length = match &self.range {
             Some(range) => {
                 let (first, last) = (range.start, range.end - 1);
@@ -177,17 +211,24 @@ impl<'r> Responder<'r, 'r> for Streamed {
     }
 }
 
+/// The tag of content: its SHA-256, which whoever may read it may know.
+fn tag_of(sha256: &[u8; 32]) -> String {
+    URL_SAFE_NO_PAD.encode(sha256)
+}
+
 /// Content through a view.
 ///
 /// # Errors
 /// [`Failure::Range`], or the view ended meanwhile.
 pub fn viewed(
     content: ViewedContent,
-    asked: Asked,
+    wanted: Wanted,
     media_type: ContentType,
     disposition: Disposition,
 ) -> Result<Streamed, Failure> {
     let size = content.size;
+    let sha256 = *content.sha256.as_bytes();
+    let asked = wanted.of(&format!("\"{}\"", tag_of(&sha256)));
     let range = asked.within(size)?;
     let pieces = match range.clone() {
         Some(range) => content.range(range)?,
@@ -199,6 +240,7 @@ pub fn viewed(
         size,
         range,
         ranges: true,
+        sha256: Some(sha256),
         pieces: Box::pin(pieces.map_err(io::Error::other)),
     })
 }
@@ -211,6 +253,7 @@ pub fn attached(bytes: Vec<u8>, media_type: ContentType, name: String) -> Stream
         size: bytes.len() as u64,
         range: None,
         ranges: false,
+        sha256: Some(*sha256(&[&bytes]).as_bytes()),
         pieces: Box::pin(stream::iter([Ok(Bytes::from(bytes))])),
     }
 }
@@ -223,6 +266,7 @@ pub fn bundled(bundle: BundleStream, item: ItemId) -> Streamed {
         size: bundle.length,
         range: None,
         ranges: false,
+        sha256: None,
         pieces: bundle.bytes,
     }
 }

@@ -4,7 +4,9 @@ mod api;
 mod guards;
 mod listed;
 mod multipart;
+mod reference;
 mod routes;
 mod web;
 
+pub use guards::room;
 pub use routes::{api_routes, web_routes};

@@ -343,6 +343,20 @@ async function others(room, browser) {
     await look(page, 'sign-in-refused');
     await page.context().close();
   });
+  await step('the API is described for anyone, without JavaScript', async () => {
+    const state = { javaScriptEnabled: false };
+    const plain = await open(browser, state);
+    await plain.goto(`${room.origin}/docs/api`);
+    await plain.click('nav[aria-label="On this page"] >> text=Problems');
+    equal(new URL(plain.url()).hash, '#problems', 'where the link leads');
+    const operations = await plain.locator('section h3').count();
+    holds(operations > 60, `${operations} operations and schemas`);
+    await plain.context().close();
+    const page = await open(browser);
+    await page.goto(`${room.origin}/docs/api`);
+    await look(page, 'reference');
+    await page.context().close();
+  });
   await step('an address that is nothing says so', async () => {
     const page = await open(browser);
     const answer = await page.goto(`${room.origin}/items/${'0'.repeat(32)}`);

@@ -1,6 +1,7 @@
 //! Every route has a row: what a stranger gets, and which custody entries it leaves when
 //! somebody uses it who may. A route without a row fails.
 
+mod accounts;
 mod filed;
 mod noticed;
 mod rows;

@@ -43,9 +43,14 @@ async fn answers(
     ];
     for (method, path, body) in asked {
         let path = format!("/items/{id}{path}");
-        let answer = app.api(user, method.clone(), &path, body).await;
-        let name = format!("{method} {}", path.replace(id, "ID"));
-        answers.push((name, masked(answer, id).await));
+        for headers in [&[][..], &[("If-Match", "*")], &[("If-Match", "\"x\"")]] {
+            let sent = app.api_with(user, method.clone(), &path, body.clone(), headers);
+            let answer = sent.await;
+            if method == Method::GET || answer.status() != 400 {
+                let name = format!("{method} {} {headers:?}", path.replace(id, "ID"));
+                answers.push((name, masked(answer, id).await));
+            }
+        }
     }
     for path in ["", "?deposited", "/serve", "/history", "/receipt"] {
         let path = format!("/items/{id}{path}");
@@ -62,7 +67,7 @@ async fn answers(
         ),
         (&format!("/views/{}/close", "f".repeat(32)), &[]),
         ("/restrict", &[]),
-        ("/lift-restriction", &[]),
+        ("/lift-restriction", &[("tag", "*")]),
     ] {
         let path = format!("/items/{id}{path}");
         let answer = app.post(user, &path, fields).await;

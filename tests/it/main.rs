@@ -3,7 +3,9 @@
 mod backup;
 mod bodies;
 mod client;
+mod conditions;
 mod coverage;
+mod digests;
 mod doctor;
 mod failing;
 mod front;
@@ -15,6 +17,7 @@ mod origins;
 mod pages;
 mod pages_of_the_manual;
 mod ranges;
+mod reference;
 mod register;
 mod requests;
 mod sessions;

@@ -15,6 +15,7 @@ async fn every_page_is_plain_and_whole() {
     let pages = [
         (&User::nobody(), "/sign-in".to_owned()),
         (&User::nobody(), "/enter".to_owned()),
+        (&User::nobody(), "/docs/api".to_owned()),
         (&app.admin, "/people".to_owned()),
         (&custodian, "/cases".to_owned()),
         (&officer, format!("/cases/{case}")),

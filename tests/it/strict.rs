@@ -106,7 +106,7 @@ const NAMING: &[(&str, &str, &str)] = &[
     ),
     ("POST", "/items/ID/bundle", "what=history&purpose=&why="),
     ("POST", "/items/ID/restrict", ""),
-    ("POST", "/items/ID/lift-restriction", ""),
+    ("POST", "/items/ID/lift-restriction", "tag=*"),
     ("POST", "/items/ID/serve", "party=PERSON"),
     ("POST", "/items/ID/views/ID/close", ""),
     ("POST", "/accounts/ID/enrolment", ""),

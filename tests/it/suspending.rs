@@ -50,7 +50,8 @@ async fn whoever_is_suspended_is_out_at_once() {
             assert_eq!(with_token(&app, token).await, 200);
             let set = async |status: &str| {
                 if by_page {
-                    let answer = app.post(&app.admin, &path, &[("status", status)]).await;
+                    let fields = [("status", status), ("tag", "*")];
+                    let answer = app.post(&app.admin, &path, &fields).await;
                     assert_eq!(answer.status(), 303);
                 } else {
                     let body = Some(json!({"status": status}));

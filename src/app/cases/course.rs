@@ -6,8 +6,9 @@ use custos_core::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
-use super::of_case;
+use super::{listing::tag, of_case};
 use crate::{
     app::{
         SignedIn,
@@ -15,7 +16,7 @@ use crate::{
         deciding::Asking,
         entering::{Draft, Entered, Tx},
         error::Error,
-        text,
+        schema, text,
         writer::{Command, Done, Stop},
     },
     db::{
@@ -31,12 +32,14 @@ use crate::{
 };
 
 /// A case that is to be closed or opened again.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewStage {
     /// `open` or `closed`.
+    #[schema(value_type = schema::GivenStage)]
     pub stage: String,
     /// How it ended, or why it is opened again.
+    #[schema(value_type = schema::Line)]
     pub outcome: String,
 }
 
@@ -97,6 +100,8 @@ impl Command for SetStage {
         let asking = tx.asking(&self.who)?;
         let facts = tx.case::<ChangeStage>(&asking, self.case)?;
         let permit = tx.permit::<ChangeStage>(&asking, &Resource::Case(facts.case))?;
+        // The stage and its reason take the place of those before.
+        self.who.upon.holds(true, || tag(tx, &asking, &facts))?;
         if facts.case.stage == self.stage {
             let stage = self.stage.name();
             return Err(Error::Conflict(format!("the case is {stage} already")).into());
@@ -155,6 +160,7 @@ impl Command for End {
         let asking = tx.asking(&self.who)?;
         let facts = tx.case::<EndRole>(&asking, self.case)?;
         let permit = tx.permit::<EndRole>(&asking, &Resource::Case(facts.case))?;
+        self.who.upon.holds(false, || tag(tx, &asking, &facts))?;
         let core = tx.core;
         let held = decide::role_on_case(
             tx.connection,

@@ -12,6 +12,7 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     activity_scope,
@@ -32,6 +33,7 @@ use crate::{
             cut::{Cut, Shown, Side, Wanted, cut},
             items::Family,
         },
+        schema,
         writer::{Command, Stop},
     },
     db::{
@@ -47,9 +49,10 @@ use crate::{
 };
 
 /// An item in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ItemSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: ItemId,
     /// Exhibit reference.
     pub reference: String,
@@ -58,26 +61,31 @@ pub struct ItemSummary {
     /// As the room found it.
     pub media_type: String,
     /// Bytes.
+    #[schema(value_type = schema::Bytes)]
     pub size: u64,
     /// When its last byte was received.
+    #[schema(value_type = schema::Time)]
     pub received_at: Timestamp,
     /// Names of the states that hold: `restricted`, `quarantined`, and `served` where it was
     /// served to anyone whom the reader may know of.
+    #[schema(value_type = Vec<schema::State>)]
     pub states: Vec<String>,
 }
 
 /// How many items there are of each kind, as far as the reader may know; nothing is zero.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Facets {
     /// By state: how many there would be, were that state asked for.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub states: BTreeMap<&'static str, u64>,
     /// By the first part of the media type: how many there would be, were that asked for.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub types: BTreeMap<&'static str, u64>,
 }
 
 /// A page of a list of items. Everything is counted after what the reader may not know of was
 /// left out.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct ItemList {
     /// The items of this page.
     pub items: Vec<ItemSummary>,

@@ -6,8 +6,10 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{
+    allowed,
     asked::Asked,
     decided,
     items::{Ground, ItemList, Reading, detail, entered},
@@ -19,12 +21,15 @@ use crate::{
         deciding::Asking,
         entering::{Draft, Tx},
         error::Error,
+        schema,
+        tags::Tag,
         writer::{Command, Stop},
     },
     db::{
         Connection,
         cases::{self, CaseRow, HandedTo, RoleRow},
-        decide, dialect, people,
+        decide::{self, CaseFacts},
+        dialect, people,
     },
     policy::{
         Permit,
@@ -34,70 +39,82 @@ use crate::{
 };
 
 /// A case in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CaseSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: CaseId,
     /// The agency's case number.
     pub number: String,
     /// A short title.
     pub title: String,
     /// `open`, `closed`, `merged` or `transferred`.
+    #[schema(value_type = schema::CaseStage)]
     pub stage: String,
     /// The person's roles on it.
+    #[schema(value_type = Vec<schema::Role>)]
     pub roles: Vec<String>,
 }
 
 /// A party to a case.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PartySummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: PartyId,
     /// `prosecution`, `defence` or `victim`.
+    #[schema(value_type = schema::PartySide)]
     pub side: String,
     /// Its name.
     pub name: String,
 }
 
 /// A person on a case.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MemberSummary {
     /// The person.
+    #[schema(value_type = schema::Id)]
     pub person: PersonId,
     /// Their name.
     pub name: String,
     /// Their role.
+    #[schema(value_type = schema::RoleOnCase)]
     pub role: String,
     /// On whose side.
+    #[schema(value_type = Option<schema::Id>)]
     pub party: Option<PartyId>,
 }
 
 /// Someone who has left the service, whose role on the case nobody has taken over.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SuccessionSummary {
     /// The name of whoever left.
     pub left: String,
     /// The role that they had.
+    #[schema(value_type = schema::RoleOnCase)]
     pub role: String,
     /// On whose side.
+    #[schema(value_type = Option<schema::Id>)]
     pub party: Option<PartyId>,
     /// Who was named to follow them.
+    #[schema(value_type = schema::Id)]
     pub successor: PersonId,
     /// The successor's name.
     pub successor_name: String,
 }
 
 /// Another case that the reader may read.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CaseLink {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: CaseId,
     /// The agency's case number.
     pub number: String,
 }
 
 /// Where a case went, and which cases came into it, as far as the reader may know of them.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct CaseLinks {
     /// The case that it was put into.
     pub merged_into: Option<CaseLink>,
@@ -108,7 +125,7 @@ pub struct CaseLinks {
 }
 
 /// What the reader may do on a case, so that pages offer nothing that would be refused.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
 #[allow(clippy::struct_excessive_bools, reason = "one answer for each action")]
 pub struct MayOnCase {
     /// Deposit.
@@ -231,13 +248,57 @@ fn cases_of(
     Ok(summaries)
 }
 
+impl CasePage {
+    /// The tag of the case itself. What is deposited in it meanwhile does not change it.
+    pub fn tag(&self, core: &Core) -> Tag {
+        let about = (
+            &self.description,
+            &self.outcome,
+            &self.parties,
+            &self.people,
+        );
+        Tag::of(core, &(&self.case, about, &self.may))
+    }
+}
+
+/// The tag of a case as whoever asks sees it now; `None` where they do not.
+pub(in crate::app) fn tag(
+    tx: &mut Tx<'_>,
+    asking: &Asking,
+    facts: &CaseFacts,
+) -> Result<Option<Tag>, Stop> {
+    let Some(permit) = allowed::<ReadCase>(tx, asking, &Resource::Case(facts.case)) else {
+        return Ok(None);
+    };
+    let (core, room) = (tx.core, tx.room());
+    let nothing = ItemList::default();
+    let page = described(core, tx.connection, room, (asking, facts, &permit), nothing)?;
+    Ok(Some(page.tag(core)))
+}
+
 fn page(reading: &mut Reading<'_>, room: ScopeId, list: ItemList) -> Result<CasePage, Error> {
-    let (core, connection) = (reading.core, &mut *reading.connection);
     let Ground {
         asking,
         facts,
         permit,
     } = &reading.ground;
+    let connection = &mut *reading.connection;
+    described(
+        reading.core,
+        connection,
+        room,
+        (asking, facts, permit),
+        list,
+    )
+}
+
+fn described(
+    core: &Core,
+    connection: &mut Connection,
+    room: ScopeId,
+    (asking, facts, permit): (&Asking, &CaseFacts, &Permit<ReadCase>),
+    list: ItemList,
+) -> Result<CasePage, Error> {
     let row = cases::get(connection, &core.keyring, permit)?.ok_or(Error::NotFound)?;
     let parties = cases::parties(connection, &core.keyring, permit)?
         .into_iter()

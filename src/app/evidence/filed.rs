@@ -3,11 +3,12 @@
 
 use custos_core::ids::ItemId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     app::{
         cases::allowed, corrections::CorrectionSummary, deciding::Asking, entering::Tx,
-        exhibits::ExhibitSummary, transfers::TransferSummary, writer::Stop,
+        exhibits::ExhibitSummary, schema, transfers::TransferSummary, writer::Stop,
     },
     db::{
         decide::{self, ItemFacts},
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// What was filed about an item, each list oldest first.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Filed {
     /// Corrections; what was told at first stands unchanged beside them.
     pub corrections: Vec<CorrectionSummary>,
@@ -28,6 +29,7 @@ pub struct Filed {
     /// How it was offered to the court.
     pub exhibits: Vec<ExhibitSummary>,
     /// The items made of it of which the reader may know.
+    #[schema(value_type = Vec<schema::Id>)]
     pub derivatives: Vec<ItemId>,
 }
 

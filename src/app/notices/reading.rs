@@ -8,6 +8,7 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{
     Kind,
@@ -22,6 +23,7 @@ use crate::{
         deciding::Asking,
         entering::{Draft, Tx},
         error::Error,
+        schema,
         writer::{Command, Done, Stop},
     },
     db::{
@@ -45,21 +47,26 @@ const MAX_LOOKED_AT: i64 = 1_024;
 const MAX_UNDELIVERED: i64 = 200;
 
 /// One's own notice.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Notice {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: RowId,
     /// What happened, by a name of the closed list.
+    #[schema(value_type = schema::NoticeKind)]
     pub kind: &'static str,
     /// The same in words.
     pub says: &'static str,
     /// When.
+    #[schema(value_type = schema::Time)]
     pub at: Timestamp,
     /// Whether it was marked as read.
     pub read: bool,
     /// The item that it is about, if its page may be opened.
+    #[schema(value_type = Option<schema::Id>)]
     pub item: Option<Id>,
     /// The case that it is about, if its page may be opened.
+    #[schema(value_type = Option<schema::Id>)]
     pub case: Option<Id>,
 }
 
@@ -73,17 +80,20 @@ pub struct Unread {
 }
 
 /// A notice that could not be handed over.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Undelivered {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: RowId,
     /// Sign-in name of the account, or name of the endpoint.
     pub to: String,
     /// Whether it is an endpoint.
     pub is_endpoint: bool,
     /// What it was about, where an administrator may learn that: nothing of cases.
+    #[schema(value_type = Option<schema::NoticeKind>)]
     pub kind: Option<&'static str>,
     /// When it was queued.
+    #[schema(value_type = schema::Time)]
     pub at: Timestamp,
     /// How often it was tried.
     pub attempts: u32,

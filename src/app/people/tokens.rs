@@ -8,6 +8,7 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::{
     app::{
@@ -18,6 +19,7 @@ use crate::{
         error::Error,
         notices::{self, Event, Kind},
         once::KeptSecret,
+        schema,
         sessions::{Secret, after},
         text,
         writer::{Command, Done, Stop},
@@ -35,19 +37,23 @@ pub const MAX_TOKEN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub const MAX_TOKENS: usize = 50;
 
 /// A token in the list; never its secret.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TokenSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: TokenId,
     /// What its owner calls it.
     pub label: String,
     /// What it may be used for.
     pub rights: Vec<Right>,
     /// When it was issued.
+    #[schema(value_type = schema::Time)]
     pub created_at: Timestamp,
     /// When it ends by itself.
+    #[schema(value_type = schema::Time)]
     pub expires_at: Timestamp,
     /// `active`, `expired` or `ended`.
+    #[schema(value_type = schema::TokenStatus)]
     pub status: &'static str,
 }
 

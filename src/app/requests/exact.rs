@@ -8,9 +8,10 @@ use custos_core::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::{
-    app::{deciding::Asking, entering::Tx, error::Error, text, writer::Stop},
+    app::{deciding::Asking, entering::Tx, error::Error, schema, text, writer::Stop},
     db::{cases, sessions},
     policy::{
         action::{AskApproval, ReadCase},
@@ -19,21 +20,25 @@ use crate::{
 };
 
 /// Something that needs a second person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "asked", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Proposal {
     /// To hand a case over to another authority.
     TransferCase {
         /// The case.
+        #[schema(value_type = schema::Id)]
         case: CaseId,
         /// The authority.
+        #[schema(value_type = schema::Line)]
         authority: String,
         /// Its reference, or that of the request for legal assistance.
+        #[schema(value_type = schema::Line)]
         reference: String,
     },
     /// A link for an account that has enrolled, whose owner can't sign in any more.
     RecoverAccount {
         /// The account.
+        #[schema(value_type = schema::Id)]
         account: AccountId,
     },
 }

@@ -8,6 +8,7 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{facts_of, settle, status};
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
         context::Room,
         entering::{Draft, Tx},
         error::Error,
+        schema,
         sessions::before,
         writer::{Command, Stop},
     },
@@ -37,15 +39,19 @@ const LISTED_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 const MAX_LISTED: u16 = 500;
 
 /// A request in a list.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RequestSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: RowId,
     /// `transfer_case` or `recover_account`.
+    #[schema(value_type = schema::AskedFor)]
     pub asked_for: String,
     /// Exactly what is asked for, with what it is about in words.
+    #[schema(value_type = Object)]
     pub asked: Value,
     /// The case that it is about.
+    #[schema(value_type = Option<schema::Id>)]
     pub case: Option<CaseId>,
     /// Why.
     pub reason: String,
@@ -54,10 +60,13 @@ pub struct RequestSummary {
     /// Who approved or declined it.
     pub approver: Option<String>,
     /// `asked`, `approved`, `done`, `withdrawn`, `declined` or `expired`.
+    #[schema(value_type = schema::RequestStatus)]
     pub status: String,
     /// When it was asked.
+    #[schema(value_type = schema::Time)]
     pub asked_at: Timestamp,
     /// When it can be neither approved nor carried out any more.
+    #[schema(value_type = schema::Time)]
     pub expires_at: Timestamp,
     /// Whether the reader may approve it.
     pub may_approve: bool,

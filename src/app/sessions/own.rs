@@ -6,6 +6,7 @@ use custos_core::{
 };
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{ABSOLUTE, IDLE, after, before, holds};
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
         context::Room,
         entering::{Draft, Tx},
         error::Error,
+        schema,
         writer::{Command, Done, Stop},
     },
     db::sessions::{self, SessionRow},
@@ -21,17 +23,22 @@ use crate::{
 };
 
 /// A session of one's own that holds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SessionSummary {
     /// Its id.
+    #[schema(value_type = schema::Id)]
     pub id: SessionId,
     /// How it began: `password` or `link`.
+    #[schema(value_type = schema::RecognisedBy)]
     pub means: String,
     /// When it began.
+    #[schema(value_type = schema::Time)]
     pub created_at: Timestamp,
     /// When it was last used, to the minute.
+    #[schema(value_type = schema::Time)]
     pub seen_at: Timestamp,
     /// When it ends unless it is used again.
+    #[schema(value_type = schema::Time)]
     pub ends_at: Timestamp,
     /// Whether it is the one that asks.
     pub present: bool,

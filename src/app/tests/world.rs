@@ -22,6 +22,7 @@ use crate::{
             first_enrolment,
         },
         sessions::{NewSession, Secret, redeem, redeem::Purpose, sign_in},
+        tags::Upon,
     },
     db,
     peers::mail,
@@ -44,6 +45,12 @@ pub struct World {
     bench: Bench,
 }
 
+/// The same person, whose changes are made upon whatever there is.
+fn heedless(who: SignedIn) -> SignedIn {
+    let upon = Upon::Anything;
+    SignedIn { upon, ..who }
+}
+
 impl World {
     pub async fn new() -> Self {
         Self::telling(outlets()).await
@@ -56,7 +63,7 @@ impl World {
             .redeem(&link, Some(PASSWORD))
             .await
             .expect("ana enrols");
-        world.ana = session.session.who;
+        world.ana = heedless(session.session.who);
         world
     }
 
@@ -79,6 +86,7 @@ impl World {
             holder: Id::from_bytes([0; 16]),
             means: crate::policy::facts::Means::Link,
             once: None,
+            upon: Upon::Anything,
         };
         let world = Self {
             room,
@@ -108,7 +116,7 @@ impl World {
         let (_, account) = self.person(login, roles).await;
         let link = self.link(account, Purpose::Enrol).await;
         let session = self.redeem(&link, Some(PASSWORD)).await.expect("enrols");
-        session.session.who
+        heedless(session.session.who)
     }
 
     /// Creates someone who acts without having signed in: no test of theirs is about that.
@@ -120,6 +128,7 @@ impl World {
             holder: Id::from_bytes([0; 16]),
             means: crate::policy::facts::Means::Password,
             once: None,
+            upon: Upon::Anything,
         }
     }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use custos_core::ids::{ItemId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::{
-    app::{error::Error, text},
+    app::{error::Error, schema, text},
     content::declared::{Algorithm, Fingerprint},
     db::{evidence::Derived, uploads::UploadDetails},
 };
@@ -20,7 +21,7 @@ pub const MAX_OFFSET_MINUTES: u16 = 14 * 60;
 const MAX_DECLARED: usize = 8;
 
 /// A file name as it was given: text, or bytes that are not UTF-8 as `{"hex"}`.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum FileName {
     /// UTF-8.
@@ -30,72 +31,93 @@ pub enum FileName {
 }
 
 /// Bytes of a file name that are not UTF-8, in hex.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HexName {
     /// Lower-case hex.
+    #[schema(pattern = "^([0-9a-f]{2})+$", max_length = 8192)]
     pub hex: String,
 }
 
 /// A hash that was taken before the deposit.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredHash {
     /// `md5`, `sha1`, `sha256`, `sha512`.
+    #[schema(value_type = schema::HashAlgorithm)]
     pub algorithm: String,
     /// Hex.
+    #[schema(min_length = 32, max_length = 128, pattern = "^[0-9a-fA-F]+$")]
     pub value: String,
 }
 
 /// What is told of an item before its bytes are sent.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewItem {
     /// Exhibit reference: initials and number, `JS/1`.
+    #[schema(value_type = schema::Line, required)]
     pub reference: String,
     /// What it is, in a sentence.
+    #[schema(value_type = schema::Text)]
     pub description: String,
     /// The original file name.
     pub file_name: Option<FileName>,
     /// Hashes taken before.
+    #[schema(max_items = 8)]
     pub declared: Vec<DeclaredHash>,
     /// When it was obtained, in microseconds since 1970 UTC.
+    #[schema(value_type = Option<schema::Time>)]
     pub captured_at: Option<Timestamp>,
     /// Offset of the clock by which that was noted, in minutes east of UTC.
+    #[schema(value_type = Option<schema::Offset>)]
     pub captured_offset_minutes: Option<i16>,
     /// Where it was obtained.
+    #[schema(value_type = schema::OptionalLine)]
     pub place: String,
     /// Under which authority.
+    #[schema(value_type = schema::OptionalLine)]
     pub authority: String,
     /// From whom or what: a pseudonym, where a person must be protected.
+    #[schema(value_type = schema::OptionalLine)]
     pub source: String,
     /// Device: type, make, model, serial and other numbers.
+    #[schema(value_type = schema::OptionalLine)]
     pub device: String,
     /// Acquisition tool and version.
+    #[schema(value_type = schema::OptionalLine)]
     pub tool: String,
     /// `normal` (or empty) or `restricted`.
+    #[schema(value_type = schema::Sensitivity)]
     pub sensitivity: String,
     /// More of its origin, by the names of [`PARTICULARS`]; empty ones are not kept.
+    #[schema(value_type = schema::Particulars)]
     pub particulars: BTreeMap<String, String>,
     /// How it was made from other items, if it was.
     pub derived: Option<NewDerivation>,
 }
 
 /// How an item was made from others.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewDerivation {
     /// The items that it was made from, at least one.
+    #[schema(value_type = Vec<schema::Id>, required, min_items = 1, max_items = 100)]
     pub sources: Vec<ItemId>,
     /// By which tool.
+    #[schema(value_type = schema::Line, required)]
     pub tool: String,
     /// Its version.
+    #[schema(value_type = schema::OptionalLine)]
     pub version: String,
     /// How the tool was set, without words that are withheld.
+    #[schema(value_type = schema::Text)]
     pub parameters: String,
     /// Who ran it.
+    #[schema(value_type = schema::Line, required)]
     pub operator: String,
     /// Why: `redaction`, `transcript`, `translation`, ...
+    #[schema(value_type = schema::Line, required)]
     pub reason: String,
 }
 
@@ -136,11 +158,7 @@ pub(super) fn details(new: NewItem) -> Result<UploadDetails, Error> {
             "more than {MAX_DECLARED} hashes are declared"
         )));
     }
-    let declared: Vec<(String, String)> = new
-        .declared
-        .into_iter()
-        .map(|hash| (hash.algorithm, hash.value))
-        .collect();
+    let declared = pairs(new.declared);
     let fingerprints = parse_declared(&declared)?;
     if new
         .captured_offset_minutes
@@ -239,6 +257,12 @@ fn file_name(given: Option<FileName>) -> Result<Value, Error> {
     }
 }
 
+/// Algorithm and value of each hash.
+pub(super) fn pairs(hashes: Vec<DeclaredHash>) -> Vec<(String, String)> {
+    let hashes = hashes.into_iter();
+    hashes.map(|hash| (hash.algorithm, hash.value)).collect()
+}
+
 pub(super) fn parse_declared(declared: &[(String, String)]) -> Result<Vec<Fingerprint>, Error> {
     let mut found = BTreeMap::new();
     for (algorithm, value) in declared {
@@ -258,4 +282,24 @@ pub(super) fn parse_declared(declared: &[(String, String)]) -> Result<Vec<Finger
         }
     }
     Ok(found.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    #[test]
+    fn schemas_have_the_limits_that_are_checked() {
+        let item = serde_json::to_value(NewItem::schema()).expect("a schema");
+        assert_eq!(item["properties"]["declared"]["maxItems"], MAX_DECLARED);
+        let made = serde_json::to_value(NewDerivation::schema()).expect("a schema");
+        assert_eq!(made["properties"]["sources"]["maxItems"], MAX_SOURCES);
+        let name = serde_json::to_value(HexName::schema()).expect("a schema");
+        assert_eq!(
+            name["properties"]["hex"]["maxLength"],
+            2 * MAX_FILE_NAME_BYTES
+        );
+    }
 }

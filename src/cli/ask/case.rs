@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Ask, Change, Look, Nothing, Request, refused, say, tell};
+use super::{Ask, Change, Look, Nothing, Request, Upon, refused, say, tell};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Case {
@@ -25,11 +25,11 @@ pub(in crate::cli) enum Case {
     /// Give a person a role
     GiveRole(Change<GiveRole>),
     /// End a role
-    EndRole(Change<EndRole>),
+    EndRole(Upon<EndRole>),
     /// Close a case
-    Close(Change<Close>),
+    Close(Upon<Close>),
     /// Open a closed case again
-    OpenAgain(Change<OpenAgain>),
+    OpenAgain(Upon<OpenAgain>),
 }
 
 impl Case {

@@ -7,18 +7,18 @@ use custos_core::ids::{CaseId, ItemId, RowId};
 use reqwest::Method;
 use serde::Serialize;
 
-use super::{Ask, Change, Look, Request};
+use super::{Ask, Look, Request, Upon};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Exhibit {
     /// List the exhibits of a case
     List(Look<List>),
     /// Offer an item to the court
-    Offer(Change<Offer>),
+    Offer(Upon<Offer>),
     /// Withdraw an offer
-    Withdraw(Change<Withdraw>),
+    Withdraw(Upon<Withdraw>),
     /// Rule on an exhibit
-    Rule(Change<Rule>),
+    Rule(Upon<Rule>),
 }
 
 impl Exhibit {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Ask, Change, Look, Request,
+    Ask, Change, Look, Request, Upon,
     get::{self, Get},
 };
 use crate::{
@@ -35,13 +35,13 @@ pub(in crate::cli) enum Item {
     #[command(verbatim_doc_comment)]
     Get(Change<Get>),
     /// Append a correction of what was told of an item
-    Correct(Change<Correct>),
+    Correct(Upon<Correct>),
     /// Record that the physical thing changed hands
     Transfer(Change<Transfer>),
     /// Restrict an item
-    Restrict(Change<Restrict>),
+    Restrict(Upon<Restrict>),
     /// Lift an item's restriction
-    LiftRestriction(Change<LiftRestriction>),
+    LiftRestriction(Upon<LiftRestriction>),
     /// Serve an item to a party
     Serve(Change<Serve>),
 }

@@ -8,18 +8,26 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     cli::say,
-    client::{api::asking::Changed, names},
+    client::{
+        api::asking::{Changed, Looked},
+        names,
+    },
 };
 
-/// What was looked at. Of a list people see the columns that are named, a line each.
-pub(super) fn answer(answer: &Value, columns: &[&str], json: bool) -> ExitCode {
+/// What was looked at. Of a list people see the columns that are named, a line each; programs
+/// see its tag, as `etag`.
+pub(super) fn looked(looked: Looked, columns: &[&str], json: bool) -> ExitCode {
+    let Looked { mut answer, tag } = looked;
     if json {
+        if let (Some(object), Some(tag)) = (answer.as_object_mut(), tag) {
+            object.insert("etag".into(), tag.into());
+        }
         say(&answer.to_string());
         return ExitCode::SUCCESS;
     }
     match answer["items"].as_array().filter(|_| !columns.is_empty()) {
         Some(items) => list(items, columns),
-        None => one(answer, 0),
+        None => one(&answer, 0),
     }
     ExitCode::SUCCESS
 }

@@ -7,16 +7,16 @@ use custos_core::ids::{CaseId, PersonId};
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Ask, Change, Look, Request};
+use super::{Ask, Look, Request, Upon};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Wall {
     /// List the walls around a case
     List(Look<List>),
     /// Raise a wall: the person learns nothing more of the case
-    Raise(Change<Raise>),
+    Raise(Upon<Raise>),
     /// Lower a wall
-    Lower(Change<Lower>),
+    Lower(Upon<Lower>),
 }
 
 impl Wall {

@@ -1,17 +1,43 @@
 //! Requests whose answers are shown as they are, and content that is read for a purpose.
 
 use custos_core::ids::{CaseId, ItemId, ViewId};
-use reqwest::{Method, header::CONTENT_TYPE};
+use reqwest::{
+    Method,
+    header::{CONTENT_TYPE, ETAG, IF_MATCH},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    ANSWER, Api, Coming, MAX_ANSWER_BYTES, MAX_PAGES, PAGE_ITEMS, RETRIES, is_of_a_cursor, pause,
+    ANSWER, Api, Coming, MAX_ANSWER_BYTES, MAX_PAGES, PAGE_ITEMS, RETRIES, is_of_a_cursor, odd,
+    patiently, pause,
 };
 use crate::client::error::ClientError;
 
 /// The header under which a change is made once.
 const KEY: &str = "Idempotency-Key";
+
+/// What was looked at.
+#[derive(Debug)]
+pub struct Looked {
+    /// The room's answer.
+    pub answer: Value,
+    /// Its tag, by which a change says that it is made upon this.
+    pub tag: Option<String>,
+}
+
+/// A change that is asked for.
+#[derive(Debug)]
+pub struct Wanted<'w> {
+    /// How.
+    pub method: &'w Method,
+    /// The path below `/api/v1`.
+    pub path: &'w str,
+    /// What is told.
+    pub body: Option<&'w Value>,
+    /// What it is made upon: the tag of what was looked at, or `*` for whatever there is.
+    pub upon: Option<&'w str>,
+}
 
 /// What a change came to.
 #[derive(Debug)]
@@ -54,8 +80,18 @@ impl Api {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn look(&self, path: &str) -> Result<Value, ClientError> {
-        self.get(&format!("/api/v1/{path}")).await
+    pub async fn look(&self, path: &str) -> Result<Looked, ClientError> {
+        let path = format!("/api/v1/{path}");
+        patiently(async || {
+            let request = self.request(Method::GET, &path)?.timeout(ANSWER);
+            let answer = self.answer(request).await?;
+            let tag = answer.headers().get(ETAG);
+            let tag = tag.and_then(|tag| tag.to_str().ok()).map(String::from);
+            let bytes = self.whole(answer, MAX_ANSWER_BYTES).await?;
+            let answer = serde_json::from_slice(&bytes).map_err(|error| odd(&error))?;
+            Ok(Looked { answer, tag })
+        })
+        .await
     }
 
     /// Items of a case, as far as they are asked for: those of all pages, or the first `most`,
@@ -95,26 +131,24 @@ impl Api {
         Err(ClientError::Answer("a list of items without an end".into()))
     }
 
-    /// Asks for a change at a path below `/api/v1` under a key. If the connection breaks it is
+    /// Asks for a change under a key. If the connection breaks it is
     /// asked for again under the same key: the room makes a change by `POST` once. Of another
     /// that stands so already it says that it does.
     ///
     /// # Errors
     /// See [`ClientError`]; after [`ClientError::Broken`] it is not known whether it was made.
-    pub async fn change(
-        &self,
-        method: &Method,
-        path: &str,
-        body: Option<&Value>,
-        key: &str,
-    ) -> Result<Changed, ClientError> {
-        let path = format!("/api/v1/{path}");
+    pub async fn change(&self, wanted: &Wanted<'_>, key: &str) -> Result<Changed, ClientError> {
+        let Wanted { method, body, .. } = *wanted;
+        let path = format!("/api/v1/{}", wanted.path);
         let mut waits = RETRIES.into_iter();
         // Whether an earlier attempt may have been made.
         let mut unknown = false;
         loop {
             let mut request = self.request(method.clone(), &path)?.timeout(ANSWER);
             request = request.header(KEY, format!("\"{key}\""));
+            if let Some(tag) = wanted.upon {
+                request = request.header(IF_MATCH, tag);
+            }
             if let Some(body) = body {
                 request = request
                     .header(CONTENT_TYPE, "application/json")
@@ -133,10 +167,11 @@ impl Api {
             };
             if let ClientError::Refused(problem) = &error
                 && unknown
-                && problem.name == "conflict"
+                && (problem.name == "conflict" || problem.name == "changed")
                 && *method != Method::POST
             {
-                // Other conflicts say that somebody did something else meanwhile.
+                // Other conflicts say that somebody did something else meanwhile; that something
+                // changed, may be by the attempt itself.
                 if !problem.detail.contains("already") {
                     return Err(ClientError::Unclear(problem.detail.clone()));
                 }
@@ -170,9 +205,14 @@ impl Api {
     ) -> Result<View, ClientError> {
         let body = serde_json::to_value(reason).expect("texts are JSON");
         let path = format!("items/{item}/views");
-        let opened = self.change(&Method::POST, &path, Some(&body), key).await?;
-        serde_json::from_value(opened.answer)
-            .map_err(|error| ClientError::Answer(format!("it is not what the API says: {error}")))
+        let wanted = Wanted {
+            method: &Method::POST,
+            path: &path,
+            body: Some(&body),
+            upon: None,
+        };
+        let opened = self.change(&wanted, key).await?;
+        serde_json::from_value(opened.answer).map_err(|error| odd(&error))
     }
 
     /// The content behind a view, which begins to come.
@@ -197,7 +237,13 @@ impl Api {
     /// See [`ClientError`].
     pub async fn close_view(&self, view: &View, key: &str) -> Result<(), ClientError> {
         let path = format!("views/{}", view.id);
-        match self.change(&Method::DELETE, &path, None, key).await {
+        let wanted = Wanted {
+            method: &Method::DELETE,
+            path: &path,
+            body: None,
+            upon: None,
+        };
+        match self.change(&wanted, key).await {
             Ok(_) => Ok(()),
             Err(error) if error.problem() == Some("not-found") => Ok(()),
             Err(error) => Err(error),

@@ -6,6 +6,7 @@ use custos_core::{
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{InRoom, one_changed};
 use crate::{
@@ -27,7 +28,9 @@ use crate::{
 };
 
 /// What a token may be used for, within what its person may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Right {
     /// To list, read, view and take proofs.

@@ -14,6 +14,12 @@ pub mod sessions;
 pub mod transfers;
 pub mod walls;
 
+use std::borrow::Cow;
+
+use custos_core::{
+    hash::Hash,
+    ids::{Id, LeafIndex, Timestamp},
+};
 use rocket::{
     Request, Response,
     http::Status,
@@ -21,19 +27,25 @@ use rocket::{
     serde::json::Json,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Ref, RefOr, Schema,
+        schema::{ArrayBuilder, ObjectBuilder, Type},
+    },
+};
 
-use crate::app::entering::Entered;
+use crate::app::{entering::Entered, schema};
 
 /// Something that was made, and where it is.
-pub struct Created {
+pub struct Created<T> {
     location: String,
-    body: Value,
+    body: T,
 }
 
-impl Created {
+impl<T> Created<T> {
     /// Something under `/api/v1`, acknowledged with `body`.
-    pub fn at(location: &str, body: Value) -> Self {
+    pub fn at(location: &str, body: T) -> Self {
         Self {
             location: format!("/api/v1/{location}"),
             body,
@@ -41,7 +53,7 @@ impl Created {
     }
 }
 
-impl<'r> Responder<'r, 'static> for Created {
+impl<'r, T: Serialize> Responder<'r, 'static> for Created<T> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         Response::build_from(Json(self.body).respond_to(request)?)
             .status(Status::Created)
@@ -57,17 +69,89 @@ pub struct List<T> {
     pub items: Vec<T>,
 }
 
-/// The entries that a change is acknowledged with.
-pub fn entries(entered: &[Entered]) -> Value {
-    entered.iter().map(entry).collect()
+impl<T: ToSchema> PartialSchema for List<T> {
+    fn schema() -> RefOr<Schema> {
+        let items = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("A list."))
+            .property("items", items)
+            .required("items")
+            .into()
+    }
 }
 
-/// One entry: its place, its commitment, its leaf hash, its time.
-pub fn entry(entered: &Entered) -> Value {
-    json!({
-        "index": entered.index.get(),
-        "c": entered.c,
-        "leaf_hash": entered.leaf_hash,
-        "time": entered.time,
-    })
+impl<T: ToSchema> ToSchema for List<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into(), T::schema()));
+        T::schemas(schemas);
+    }
+}
+
+/// The place of an entry in the custody log.
+#[derive(Serialize, ToSchema)]
+pub struct EntryPlace {
+    /// Position in the log.
+    #[schema(value_type = schema::LogIndex)]
+    index: LeafIndex,
+    /// What the log commits to.
+    #[schema(value_type = schema::Sha256)]
+    c: Hash,
+    /// Hash of the leaf, by which a proof of inclusion begins.
+    #[schema(value_type = schema::Sha256)]
+    leaf_hash: Hash,
+    /// The entry's time.
+    #[schema(value_type = schema::Time)]
+    time: Timestamp,
+}
+
+impl From<&Entered> for EntryPlace {
+    fn from(entered: &Entered) -> Self {
+        Self {
+            index: entered.index,
+            c: entered.c,
+            leaf_hash: entered.leaf_hash,
+            time: entered.time,
+        }
+    }
+}
+
+/// What a change is acknowledged with: its entries, which are durable.
+#[derive(Serialize, ToSchema)]
+pub struct Changed {
+    /// The entries that it left, in order.
+    entries: Vec<EntryPlace>,
+}
+
+impl Changed {
+    /// A change that left these entries.
+    pub fn by(entered: &[Entered]) -> Self {
+        Self {
+            entries: entered.iter().map(EntryPlace::from).collect(),
+        }
+    }
+}
+
+/// What the making of something is acknowledged with.
+#[derive(Serialize, ToSchema)]
+pub struct Made {
+    /// What names it from now on.
+    #[schema(value_type = schema::Id)]
+    id: Id,
+    /// The entries that it left, in order.
+    entries: Vec<EntryPlace>,
+}
+
+impl Made {
+    /// Something of this id that left these entries.
+    pub fn of(id: impl Into<Id>, entered: &[Entered]) -> Self {
+        Self {
+            id: id.into(),
+            entries: Changed::by(entered).entries,
+        }
+    }
 }

@@ -26,18 +26,21 @@ use crate::{
         self, Room, SignedIn,
         once::Once,
         sessions::{self, Right, Session},
+        tags::Upon,
     },
     http::{
         errors::Failure,
         json::{MAX_METADATA_BYTES, whole_body},
         origins::Origins,
+        room::reference,
+        tags,
     },
 };
 
 /// The session cookie. `__Host-` makes browsers insist on Secure, Path=/ and no Domain.
 pub const COOKIE: &str = "__Host-custos";
 /// The header in which scripts send the session's CSRF token.
-const CSRF_HEADER: &str = "X-Custos-CSRF";
+pub const CSRF_HEADER: &str = "X-Custos-CSRF";
 /// The field in which forms send it.
 pub const CSRF_FIELD: &str = "csrf";
 
@@ -73,6 +76,17 @@ impl Seat {
     /// Who is signed in.
     pub fn who(&self) -> &SignedIn {
         &self.0.who
+    }
+
+    /// Who is signed in, with what the form that they sent was shown upon.
+    ///
+    /// # Errors
+    /// `tag` is no tag.
+    pub fn upon(&self, tag: &str) -> Result<SignedIn, Failure> {
+        Ok(SignedIn {
+            upon: tags::shown_upon(tag)?,
+            ..self.0.who
+        })
     }
 
     /// Whether the session's CSRF token was sent.
@@ -298,8 +312,13 @@ async fn caller(request: &Request<'_>, right: Option<Right>) -> Result<SignedIn,
     keyed(request, *seat.who())
 }
 
-/// The same caller with the key under which they ask for a change, if they gave one.
+/// The same caller with what their change is made upon, and the key under which they ask for
+/// it, where they gave them.
 fn keyed(request: &Request<'_>, who: SignedIn) -> Result<SignedIn, Failure> {
+    let who = SignedIn {
+        upon: upon(request)?,
+        ..who
+    };
     let mut given = request.headers().get("idempotency-key");
     let Some(key) = given.next().filter(|_| request.method() == Method::Post) else {
         return Ok(who);
@@ -315,6 +334,24 @@ fn keyed(request: &Request<'_>, who: SignedIn) -> Result<SignedIn, Failure> {
         once: Some(once),
         ..who
     })
+}
+
+/// What a change is made upon. A condition is never ignored: where none is looked at, the
+/// caller must know.
+fn upon(request: &Request<'_>) -> Result<Upon, Failure> {
+    if matches!(request.method(), Method::Get | Method::Head) {
+        return Ok(Upon::Unsaid);
+    }
+    let conditional = request.route().is_some_and(reference::is_conditional);
+    let asked = if conditional {
+        &["If-None-Match"][..]
+    } else {
+        &["If-Match", "If-None-Match"]
+    };
+    if let Some(name) = asked.iter().find(|name| request.headers().contains(**name)) {
+        return Err(Failure::Malformed(format!("`{name}` is not taken here")));
+    }
+    tags::upon(request.headers())
 }
 
 /// The room that this Rocket serves.

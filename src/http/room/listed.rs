@@ -6,13 +6,12 @@ use rocket::{
     outcome::Outcome,
     request::{self, FromRequest},
     response::{self, Responder},
-    serde::json::Json,
 };
 use serde::Serialize;
 
 use crate::{
     app::cases::{Asked, ItemList},
-    http::errors::Failure,
+    http::{errors::Failure, tags::Tagged},
 };
 
 /// Filters, order and place of a list, as the address names them.
@@ -76,13 +75,13 @@ fn encoded(text: &str) -> String {
 
 /// A page of a list for programs: JSON, with the addresses of its neighbours (RFC 8288).
 pub struct Paged<T> {
-    body: T,
+    body: Tagged<T>,
     links: Vec<(&'static str, String)>,
 }
 
 impl<T> Paged<T> {
     /// `body` with links to the pages beside `list`, which lie at `path`.
-    pub fn of(body: T, path: &str, asked: &Asked, list: &ItemList) -> Self {
+    pub fn of(body: Tagged<T>, path: &str, asked: &Asked, list: &ItemList) -> Self {
         let beside = [("next", &list.next), ("prev", &list.previous)];
         let links = beside.into_iter().filter_map(|(name, cursor)| {
             let cursor = cursor.as_deref()?;
@@ -97,7 +96,7 @@ impl<T> Paged<T> {
 
 impl<'r, T: Serialize> Responder<'r, 'static> for Paged<T> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let mut response = Response::build_from(Json(self.body).respond_to(request)?);
+        let mut response = Response::build_from(self.body.respond_to(request)?);
         let links = self.links.iter();
         let links: Vec<String> = links
             .map(|(name, address)| format!("<{address}>; rel=\"{name}\""))

@@ -2,12 +2,14 @@
 
 use rocket::{Route, routes};
 
-use super::{api, web};
+use super::{api, reference, web};
 
 /// Pages, below `/`.
 pub fn web_routes() -> Vec<Route> {
     routes![
         api::sessions::health,
+        reference::openapi,
+        web::reference::read,
         web::sessions::start,
         web::sessions::sign_in_form,
         web::sessions::sign_in,
@@ -126,6 +128,7 @@ pub fn api_routes() -> Vec<Route> {
         api::notices::undelivered,
         api::people::list,
         api::people::create,
+        api::people::read,
         api::people::enrol,
         api::people::set_person_status,
         api::people::set_account_status,

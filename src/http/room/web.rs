@@ -7,13 +7,14 @@ pub mod evidence;
 pub mod filings;
 pub mod notices;
 pub mod people;
+pub mod reference;
 pub mod register;
 pub mod requests;
 pub mod sessions;
 
 use askama::Template;
 use rocket::{
-    Request, Response,
+    FromForm, Request, Response,
     http::{ContentType, Status},
     response::{self, Redirect, Responder},
 };
@@ -105,6 +106,13 @@ impl Shell {
             },
         })
     }
+}
+
+/// A form that says nothing but what it was shown upon.
+#[derive(FromForm)]
+pub struct Shown {
+    /// The tag of what the page showed.
+    pub tag: String,
 }
 
 /// The page to look at after something was done.

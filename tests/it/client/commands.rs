@@ -298,3 +298,63 @@ async fn content_is_taken_whole_and_right_or_not_at_all() {
     assert!(ended.err.contains("(4"), "{}", ended.err);
     assert!(!field.path("none").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_made_upon_what_was_seen() {
+    let field = Field::new().await;
+    let (port, item) = (field.app.port, field.an_item(b"hello").await);
+    field.sign_in("officer", port, PASSWORD).await.ends_with(0);
+    let show = ["item", "show", &item, "--json"];
+    let seen = field
+        .ask("officer", port, &show)
+        .await
+        .ends_with(0)
+        .object();
+    let tag = text(&seen["etag"]);
+    let correct = async |place: &str| {
+        let correct = [
+            "item",
+            "correct",
+            &item,
+            "--field",
+            "place",
+            "--value",
+            place,
+            "--reason",
+            "misheard",
+            "--if-match",
+            &tag,
+            "--json",
+        ];
+        field.ask("officer", port, &correct).await
+    };
+    correct("the quay").await.ends_with(0);
+    let ended = correct("the pier").await.ends_with(1);
+    let error = &ended.object()["error"];
+    assert_eq!(
+        (&error["status"], &error["problem"]),
+        (&json!(412), &json!("changed"))
+    );
+    let seen = field
+        .ask("officer", port, &show)
+        .await
+        .ends_with(0)
+        .object();
+    assert_ne!(seen["etag"], json!(tag));
+    let filed = seen["corrections"].as_array().expect("a list");
+    assert_eq!(filed.len(), 1, "{seen}");
+    let odd = [
+        "item",
+        "correct",
+        &item,
+        "--field",
+        "place",
+        "--value",
+        "x",
+        "--reason",
+        "y",
+        "--if-match",
+        "a tag",
+    ];
+    field.ask("officer", port, &odd).await.ends_with(2);
+}

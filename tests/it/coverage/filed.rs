@@ -127,7 +127,12 @@ pub async fn by_pages(
             .to_owned();
         if ruled {
             let path = format!("{path}/{exhibit}/ruling");
-            let ruling = [("status", "admitted"), ("order", &order), ("note", "")];
+            let ruling = [
+                ("tag", "*"),
+                ("status", "admitted"),
+                ("order", &order),
+                ("note", ""),
+            ];
             let route = "POST /items/<item>/exhibits/<exhibit>/ruling";
             drive.page(judge, route, &path, &ruling).await;
         } else {
@@ -138,12 +143,13 @@ pub async fn by_pages(
     }
     let path = format!("{case}/stage");
     for (stage, outcome) in [("closed", "a conviction"), ("open", "an appeal")] {
-        let stage = [("stage", stage), ("outcome", outcome)];
+        let stage = [("tag", "*"), ("stage", stage), ("outcome", outcome)];
         let route = "POST /cases/<case>/stage";
         drive.page(custodian, route, &path, &stage).await;
     }
     let path = format!("{case}/walls");
     let wall = [
+        ("tag", "*"),
         ("person", officer.person.as_str()),
         ("status", "up"),
         ("reason", "acted for the other side"),

@@ -26,6 +26,8 @@ pub type Row = (
 pub const ROWS: &[Row] = &[
     ("GET", "/", Open, &[]),
     ("GET", "/health", Open, &[]),
+    ("GET", "/openapi.json", Open, &[]),
+    ("GET", "/docs/api", Open, &[]),
     ("GET", "/sign-in", Open, &[]),
     ("POST", "/sign-in", Open, &["sign_in"]),
     ("GET", "/enter", Open, &[]),
@@ -318,6 +320,7 @@ pub const ROWS: &[Row] = &[
     ("GET", "/api/v1/notices/undelivered", Refused, &["list"]),
     ("GET", "/api/v1/people", Refused, &["list"]),
     ("POST", "/api/v1/people", Refused, &["person_create"]),
+    ("GET", "/api/v1/people/<person>", Refused, &["list"]),
     (
         "POST",
         "/api/v1/accounts/<account>/enrolments",

@@ -7,6 +7,7 @@ pub mod entries;
 pub mod hooks;
 pub mod letters;
 pub mod raw;
+pub mod reference;
 pub mod user;
 
 use std::{
@@ -205,7 +206,8 @@ impl TestApp {
             .expect("an answer")
     }
 
-    /// A request to the API with the user's session.
+    /// A request to the API with the user's session. What it answers must be documented.
+    /// A change that says what it is made upon is made upon anything.
     pub async fn api(
         &self,
         user: &User,
@@ -213,8 +215,27 @@ impl TestApp {
         path: &str,
         body: Option<Value>,
     ) -> Response {
+        let conditional = reference::is_conditional(method.as_str(), path);
+        let headers = if conditional {
+            &[("If-Match", "*")][..]
+        } else {
+            &[]
+        };
+        self.api_with(user, method, path, body, headers).await
+    }
+
+    /// The same with these headers and no other.
+    pub async fn api_with(
+        &self,
+        user: &User,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Response {
+        let path = format!("/api/v1{path}");
         let request = user
-            .on(self.request(method, &format!("/api/v1{path}")))
+            .on(self.request(method.clone(), &path))
             .header("X-Custos-CSRF", &user.csrf);
         let request = match body {
             Some(body) => request
@@ -222,7 +243,11 @@ impl TestApp {
                 .body(body.to_string()),
             None => request,
         };
-        request.send().await.expect("an answer")
+        let with =
+            |request: RequestBuilder, header: &(&str, &str)| request.header(header.0, header.1);
+        let request = headers.iter().fold(request, with);
+        let answer = request.send().await.expect("an answer");
+        reference::held(method.as_str(), &path, answer).await
     }
 
     /// A request to the API that must succeed.

@@ -3,9 +3,9 @@
 use custos_core::ids::{CaseId, PartyId, PersonId};
 use rocket::{State, delete, get, post, put, serde::json::Json};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use super::{Created, List, entries};
+use super::{Changed, Created, List, Made};
 use crate::{
     app::{
         Room,
@@ -13,6 +13,7 @@ use crate::{
             self, CaseLinks, CasePage, CaseSummary, Facets, ItemList, ItemSummary, MayOnCase,
             MemberSummary, NewCase, NewStage, PartySummary, SuccessionSummary,
         },
+        schema,
     },
     http::{
         errors::Failure,
@@ -21,70 +22,102 @@ use crate::{
             guards::{Manager, Named, Reader},
             listed::{Listed, Paged},
         },
+        tags::Tagged,
     },
 };
 
 /// A case to be opened.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewCase)]
 pub struct Opening {
+    /// The agency's case number.
+    #[schema(value_type = schema::Line)]
     number: String,
+    /// A short title.
+    #[schema(value_type = schema::Line)]
     title: String,
+    /// What it is about.
     #[serde(default)]
+    #[schema(value_type = schema::Text)]
     description: String,
 }
 
 /// A party to be added.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewParty {
+    /// On which side it stands.
+    #[schema(value_type = schema::PartySide)]
     side: String,
+    /// Its name.
+    #[schema(value_type = schema::Line)]
     name: String,
 }
 
 /// A person to be given a role.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMember {
+    /// The person.
+    #[schema(value_type = schema::Id)]
     person: PersonId,
+    /// The role.
+    #[schema(value_type = schema::RoleOnCase)]
     role: String,
+    /// For counsel: whom they defend.
+    #[schema(value_type = Option<schema::Id>)]
     party: Option<PartyId>,
 }
 
 /// Another case that this one is put into.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Merging {
+    /// The other case.
+    #[schema(value_type = schema::Id)]
     into: CaseId,
+    /// Why.
+    #[schema(value_type = schema::Line)]
     reason: String,
 }
 
 /// A case as programs read it, with the first page of its items.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct OneCase {
+    /// The case.
     case: CaseSummary,
+    /// What it is about.
     description: String,
     /// How it ended, or why it was opened again; empty before it was ever closed.
     outcome: String,
+    /// Its parties.
     parties: Vec<PartySummary>,
+    /// Who works on it.
     people: Vec<MemberSummary>,
     /// Whose work somebody else was named to take over; for those who give roles.
     successions: Vec<SuccessionSummary>,
     /// Where it went, and which cases came into it, as far as the reader may know of them.
     links: CaseLinks,
+    /// The first page of its items, as far as the reader may know of them.
     items: Vec<ItemSummary>,
     /// How many there are on all pages.
     items_total: u64,
     /// The cursor of the next page, at `/items` below the case.
     items_next: Option<String>,
+    /// How many there are of each kind.
     items_facets: Facets,
+    /// What the reader may do.
     may: MayOnCase,
 }
 
 #[get("/cases")]
-pub async fn list(caller: Reader, room: &State<Room>) -> Result<Json<List<CaseSummary>>, Failure> {
+pub async fn list(
+    caller: Reader,
+    room: &State<Room>,
+) -> Result<Tagged<List<CaseSummary>>, Failure> {
     let items = cases::list_cases(room, &caller.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[post("/cases", data = "<new>")]
@@ -92,7 +125,7 @@ pub async fn open(
     caller: Manager,
     room: &State<Room>,
     new: Metadata<Opening>,
-) -> Result<Created, Failure> {
+) -> Result<Created<Made>, Failure> {
     let who = caller.0.of(new.1);
     let new = NewCase {
         number: new.0.number,
@@ -100,7 +133,7 @@ pub async fn open(
         description: new.0.description,
     };
     let done = cases::open_case(room, &who, new).await?;
-    let body = json!({"id": done.output, "entries": entries(&done.entered)});
+    let body = Made::of(done.output, &done.entered);
     Ok(Created::at(&format!("cases/{}", done.output), body))
 }
 
@@ -112,13 +145,9 @@ pub async fn read(
     asked: Listed,
 ) -> Result<Paged<OneCase>, Failure> {
     let page = cases::read_case(room, &caller.0, case.0, &asked.0).await?;
-    let list = page.list.clone();
-    Ok(Paged::of(
-        one_case(page),
-        &items_of(case.0),
-        &asked.0,
-        &list,
-    ))
+    let (own, list) = (page.tag(&room.core), page.list.clone());
+    let body = Tagged::with(one_case(page), own);
+    Ok(Paged::of(body, &items_of(case.0), &asked.0, &list))
 }
 
 fn one_case(page: CasePage) -> OneCase {
@@ -146,7 +175,8 @@ pub async fn items(
     asked: Listed,
 ) -> Result<Paged<ItemList>, Failure> {
     let list = cases::list_items(room, &caller.0, case.0, &asked.0).await?;
-    Ok(Paged::of(list.clone(), &items_of(case.0), &asked.0, &list))
+    let body = Tagged::of(list.clone());
+    Ok(Paged::of(body, &items_of(case.0), &asked.0, &list))
 }
 
 fn items_of(case: CaseId) -> String {
@@ -159,10 +189,10 @@ pub async fn add_party(
     room: &State<Room>,
     case: Named<CaseId>,
     new: Metadata<NewParty>,
-) -> Result<Created, Failure> {
+) -> Result<Created<Made>, Failure> {
     let party = (new.0.side.as_str(), new.0.name.as_str());
     let done = cases::add_party(room, &caller.0.of(new.1), case.0, party).await?;
-    let body = json!({"id": done.output, "entries": entries(&done.entered)});
+    let body = Made::of(done.output, &done.entered);
     Ok(Created::at(&format!("cases/{}", case.0), body))
 }
 
@@ -172,10 +202,10 @@ pub async fn add_person(
     room: &State<Room>,
     case: Named<CaseId>,
     new: Metadata<NewMember>,
-) -> Result<Created, Failure> {
+) -> Result<Created<Changed>, Failure> {
     let role = (new.0.role.as_str(), new.0.party);
     let done = cases::add_person(room, &caller.0.of(new.1), case.0, new.0.person, role).await?;
-    let body = json!({"entries": entries(&done.entered)});
+    let body = Changed::by(&done.entered);
     Ok(Created::at(&format!("cases/{}", case.0), body))
 }
 
@@ -186,9 +216,9 @@ pub async fn end_role(
     case: Named<CaseId>,
     person: Named<PersonId>,
     role: &str,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let done = cases::end_role(room, &caller.0, case.0, (person.0, role)).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }
 
 #[put("/cases/<case>/stage", data = "<new>")]
@@ -197,9 +227,9 @@ pub async fn set_stage(
     room: &State<Room>,
     case: Named<CaseId>,
     new: Metadata<NewStage>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let done = cases::set_stage(room, &caller.0, case.0, &new.0).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }
 
 #[post("/cases/<case>/merge", data = "<new>")]
@@ -208,8 +238,8 @@ pub async fn merge(
     room: &State<Room>,
     case: Named<CaseId>,
     new: Metadata<Merging>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let who = caller.0.of(new.1);
     let done = cases::merge(room, &who, (case.0, new.0.into), &new.0.reason).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }

@@ -1,8 +1,9 @@
 //! History, receipts, bundles.
 
 use custos_core::ids::ItemId;
-use rocket::{State, get, http::ContentType, post, serde::json::Json};
+use rocket::{State, get, http::ContentType, post};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::List;
 use crate::{
@@ -10,24 +11,31 @@ use crate::{
         Room,
         bundles::{self, Wish},
         custody::{self, HistoryLine},
+        schema,
     },
     http::{
         errors::Failure,
         json::Metadata,
         range::{Streamed, attached, bundled},
         room::guards::{Named, Reader},
+        tags::Tagged,
     },
 };
 
 /// What is to be in a bundle.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WantedBundle)]
 pub struct Asked {
     /// Whether the content is in it, which needs a purpose.
     content: bool,
+    /// What it is for, where the content is in it.
     #[serde(default)]
+    #[schema(value_type = schema::Purpose)]
     purpose: String,
+    /// Why, in one's own words; policy asks for at least 15 characters.
     #[serde(default)]
+    #[schema(value_type = schema::Text)]
     why: String,
 }
 
@@ -36,9 +44,9 @@ pub async fn history(
     caller: Reader,
     room: &State<Room>,
     item: Named<ItemId>,
-) -> Result<Json<List<HistoryLine>>, Failure> {
+) -> Result<Tagged<List<HistoryLine>>, Failure> {
     let items = custody::history(room, &caller.0, item.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[get("/items/<item>/receipt")]

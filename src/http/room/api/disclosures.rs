@@ -3,11 +3,11 @@
 use custos_core::ids::{ItemId, PartyId};
 use rocket::{State, post};
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
-use super::{Created, entries};
+use super::{Changed, Created};
 use crate::{
-    app::{Room, disclosures},
+    app::{Room, disclosures, schema},
     http::{
         errors::Failure,
         json::Metadata,
@@ -16,9 +16,10 @@ use crate::{
 };
 
 /// To whom an item is served.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipient {
+    #[schema(value_type = schema::Id)]
     party: PartyId,
 }
 
@@ -28,8 +29,8 @@ pub async fn serve(
     room: &State<Room>,
     item: Named<ItemId>,
     to: Metadata<Recipient>,
-) -> Result<Created, Failure> {
+) -> Result<Created<Changed>, Failure> {
     let done = disclosures::serve(room, &caller.0.of(to.1), item.0, to.0.party).await?;
-    let body = json!({"entries": entries(&done.entered)});
+    let body = Changed::by(&done.entered);
     Ok(Created::at(&format!("items/{}", item.0), body))
 }

@@ -1,41 +1,117 @@
 //! Depositing, reading and restricting items.
 
-use custos_core::ids::{CaseId, ItemId, UploadId, ViewId};
+use custos_core::ids::{CaseId, ItemId, Timestamp, UploadId, ViewId};
 use rocket::{
     State, delete, get,
     http::{ContentType, Status},
     post, put,
     serde::json::Json,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::{Created, entries, entry};
+use super::{Changed, Created, EntryPlace};
 use crate::{
     app::{
         Room,
         evidence::{self, ItemPage},
-        uploads::{self, Deposited, NewItem},
+        schema,
+        uploads::{self, Deposited, Mismatch, NewItem, Sent},
         views::{self, Holder},
     },
     http::{
         errors::Failure,
         front::handover::Body,
         json::Metadata,
-        length::Length,
-        range::{Asked, Disposition, Streamed, viewed},
+        range::{Disposition, Streamed, Wanted, viewed},
         room::guards::{Depositor, Manager, Named, Reader},
+        sent::Whole,
+        tags::Tagged,
     },
 };
 
 /// Why content is to be read.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewView)]
 pub struct Reason {
+    /// What it is for.
+    #[schema(value_type = schema::Purpose)]
     purpose: String,
+    /// Why, in one's own words; policy asks for at least 15 characters.
+    #[schema(value_type = schema::Text)]
     why: String,
+    /// Whether a copy is to be taken away.
     #[serde(default)]
     download: bool,
+}
+
+/// What an announcement is acknowledged with.
+#[derive(Serialize, ToSchema)]
+pub struct Announced {
+    /// What names the upload.
+    #[schema(value_type = schema::Id)]
+    upload: UploadId,
+    /// The address to which its bytes are sent.
+    content: String,
+}
+
+/// Whether announced bytes were taken in.
+#[derive(Serialize, ToSchema)]
+pub struct UploadState {
+    /// The upload.
+    #[schema(value_type = schema::Id)]
+    upload: UploadId,
+    /// The item that it became; null while its bytes were not taken in.
+    #[schema(value_type = Option<schema::Id>)]
+    item: Option<ItemId>,
+}
+
+/// What a deposit is acknowledged with: everything in it is durable.
+#[derive(Serialize, ToSchema)]
+pub struct Acknowledged {
+    /// The item.
+    #[schema(value_type = schema::Id)]
+    item: ItemId,
+    /// Exhibit reference.
+    reference: String,
+    /// Bytes.
+    #[schema(value_type = schema::Bytes)]
+    size: u64,
+    /// Fingerprint (SHA-256) of the whole.
+    #[schema(value_type = schema::Sha256)]
+    sha256: String,
+    /// As the room found it by looking at the bytes.
+    media_type: String,
+    /// When its last byte was received.
+    #[schema(value_type = schema::Time)]
+    received_at: Timestamp,
+    /// Whether the item is in quarantine, because a declared hash does not fit.
+    quarantined: bool,
+    /// The hashes that do not fit.
+    mismatches: Vec<Mismatch>,
+    /// The entry that took it in.
+    entry: EntryPlace,
+}
+
+/// A view that was opened.
+#[derive(Serialize, ToSchema)]
+pub struct OpenView {
+    /// Its id.
+    #[schema(value_type = schema::Id)]
+    id: ViewId,
+    /// When it ends by itself.
+    #[schema(value_type = schema::Time)]
+    expires_at: Timestamp,
+    /// As the room found it.
+    media_type: String,
+    /// Bytes of the content.
+    #[schema(value_type = schema::Bytes)]
+    size: u64,
+    /// Whether a copy may be taken away.
+    download: bool,
+    /// The address of the content.
+    content: String,
 }
 
 #[post("/cases/<case>/items", data = "<new>")]
@@ -44,10 +120,13 @@ pub async fn announce(
     room: &State<Room>,
     case: Named<CaseId>,
     new: Metadata<NewItem>,
-) -> Result<Created, Failure> {
+) -> Result<Created<Announced>, Failure> {
     let upload = uploads::announce(room, &caller.0.of(new.1), case.0, new.0).await?;
     let content = format!("uploads/{upload}/content");
-    let body = json!({"upload": upload, "content": format!("/api/v1/{content}")});
+    let body = Announced {
+        upload,
+        content: format!("/api/v1/{content}"),
+    };
     Ok(Created::at(&content, body))
 }
 
@@ -58,9 +137,12 @@ pub async fn upload(
     caller: Depositor,
     room: &State<Room>,
     upload: Named<UploadId>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Tagged<UploadState>, Failure> {
     let item = uploads::state(room, &caller.0, upload.0).await?;
-    Ok(Json(json!({"upload": upload.0, "item": item})))
+    Ok(Tagged::of(UploadState {
+        upload: upload.0,
+        item,
+    }))
 }
 
 /// The bytes of what was announced. Without their number, a cut could not be told from an end.
@@ -69,27 +151,33 @@ pub async fn receive(
     caller: Depositor,
     room: &State<Room>,
     upload: Named<UploadId>,
-    length: Length,
+    whole: Whole,
     data: Body<'_>,
-) -> Result<Created, Failure> {
-    let bytes = data.open(length.0.saturating_add(1));
-    let deposited = uploads::receive(room, &caller.0, upload.0, bytes, Some(length.0)).await?;
+) -> Result<Created<Acknowledged>, Failure> {
+    let bytes = data.open(whole.length.saturating_add(1));
+    let sent = Sent {
+        length: Some(whole.length),
+        hashes: whole.hashes,
+    };
+    let deposited = uploads::receive(room, &caller.0, upload.0, bytes, sent).await?;
     let location = format!("items/{}", deposited.item);
-    Ok(Created::at(&location, acknowledged(&deposited)))
+    Ok(Created::at(&location, deposited.into()))
 }
 
-fn acknowledged(deposited: &Deposited) -> Value {
-    json!({
-        "item": deposited.item,
-        "reference": deposited.reference,
-        "size": deposited.size,
-        "sha256": deposited.sha256,
-        "media_type": deposited.media_type,
-        "received_at": deposited.received_at,
-        "quarantined": !deposited.mismatches.is_empty(),
-        "mismatches": deposited.mismatches,
-        "entry": entry(&deposited.entered),
-    })
+impl From<Deposited> for Acknowledged {
+    fn from(deposited: Deposited) -> Self {
+        Self {
+            item: deposited.item,
+            reference: deposited.reference,
+            size: deposited.size,
+            sha256: deposited.sha256,
+            media_type: deposited.media_type,
+            received_at: deposited.received_at,
+            quarantined: !deposited.mismatches.is_empty(),
+            mismatches: deposited.mismatches,
+            entry: (&deposited.entered).into(),
+        }
+    }
 }
 
 #[get("/items/<item>")]
@@ -97,8 +185,9 @@ pub async fn read(
     caller: Reader,
     room: &State<Room>,
     item: Named<ItemId>,
-) -> Result<Json<ItemPage>, Failure> {
-    Ok(Json(evidence::read_item(room, &caller.0, item.0).await?))
+) -> Result<Tagged<ItemPage>, Failure> {
+    let item = evidence::read_item(room, &caller.0, item.0).await?;
+    Ok(Tagged::of(item))
 }
 
 #[post("/items/<item>/views", data = "<reason>")]
@@ -107,7 +196,7 @@ pub async fn open_view(
     room: &State<Room>,
     item: Named<ItemId>,
     reason: Metadata<Reason>,
-) -> Result<Created, Failure> {
+) -> Result<Created<OpenView>, Failure> {
     let purpose = (reason.0.purpose.as_str(), reason.0.why.as_str());
     let view = views::open_view(
         room,
@@ -117,14 +206,14 @@ pub async fn open_view(
         reason.0.download,
     )
     .await?;
-    let body = json!({
-        "id": view.id,
-        "expires_at": view.expires_at,
-        "media_type": view.media_type,
-        "size": view.size,
-        "download": view.download,
-        "content": format!("/api/v1/views/{}/content", view.id),
-    });
+    let body = OpenView {
+        id: view.id,
+        expires_at: view.expires_at,
+        media_type: view.media_type,
+        size: view.size,
+        download: view.download,
+        content: format!("/api/v1/views/{}/content", view.id),
+    };
     Ok(Created::at(&format!("views/{}", view.id), body))
 }
 
@@ -134,14 +223,14 @@ pub async fn read_view(
     caller: Reader,
     room: &State<Room>,
     view: Named<ViewId>,
-    asked: Asked,
+    wanted: Wanted,
 ) -> Result<Streamed, Failure> {
     let holder = Holder::SignedIn(caller.0.holder);
     let content = views::read_view(room, view.0, holder).await?;
     let name = format!("{}.bin", content.item());
     viewed(
         content,
-        asked,
+        wanted,
         ContentType::Binary,
         Disposition::Attachment(name),
     )
@@ -162,9 +251,9 @@ pub async fn restrict(
     caller: Manager,
     room: &State<Room>,
     item: Named<ItemId>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let done = evidence::restrict(room, &caller.0, item.0).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }
 
 #[delete("/items/<item>/restriction")]
@@ -172,7 +261,7 @@ pub async fn lift_restriction(
     caller: Manager,
     room: &State<Room>,
     item: Named<ItemId>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let done = evidence::lift_restriction(room, &caller.0, item.0).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }

@@ -2,9 +2,8 @@
 
 use custos_core::ids::{CaseId, ItemId, RowId};
 use rocket::{State, delete, get, post, put, serde::json::Json};
-use serde_json::{Value, json};
 
-use super::{Created, List, entries};
+use super::{Changed, Created, List, Made};
 use crate::{
     app::{
         Room,
@@ -14,6 +13,7 @@ use crate::{
         errors::Failure,
         json::Metadata,
         room::guards::{Manager, Named, Reader},
+        tags::Tagged,
     },
 };
 
@@ -22,9 +22,9 @@ pub async fn list(
     caller: Reader,
     room: &State<Room>,
     case: Named<CaseId>,
-) -> Result<Json<List<ExhibitSummary>>, Failure> {
+) -> Result<Tagged<List<ExhibitSummary>>, Failure> {
     let items = exhibits::list(room, &caller.0, case.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[post("/items/<item>/exhibits", data = "<new>")]
@@ -33,9 +33,9 @@ pub async fn offer(
     room: &State<Room>,
     item: Named<ItemId>,
     new: Metadata<NewOffer>,
-) -> Result<Created, Failure> {
+) -> Result<Created<Made>, Failure> {
     let done = exhibits::offer(room, &caller.0.of(new.1), item.0, new.0).await?;
-    let body = json!({"id": done.output, "entries": entries(&done.entered)});
+    let body = Made::of(done.output, &done.entered);
     Ok(Created::at(&format!("items/{}", item.0), body))
 }
 
@@ -45,9 +45,9 @@ pub async fn withdraw(
     room: &State<Room>,
     item: Named<ItemId>,
     exhibit: Named<RowId>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let done = exhibits::withdraw(room, &caller.0, item.0, exhibit.0).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }
 
 #[put("/items/<item>/exhibits/<exhibit>/ruling", data = "<new>")]
@@ -57,7 +57,7 @@ pub async fn rule(
     item: Named<ItemId>,
     exhibit: Named<RowId>,
     new: Metadata<NewRuling>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let done = exhibits::rule(room, &caller.0, item.0, exhibit.0, new.0).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }

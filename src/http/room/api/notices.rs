@@ -1,7 +1,7 @@
 //! One's own notices, and those that could not be delivered.
 
 use custos_core::ids::RowId;
-use rocket::{State, get, http::Status, post, serde::json::Json};
+use rocket::{State, get, http::Status, post};
 
 use super::List;
 use crate::{
@@ -12,13 +12,14 @@ use crate::{
     http::{
         errors::Failure,
         room::guards::{Manager, Named, Reader},
+        tags::Tagged,
     },
 };
 
 #[get("/notices")]
-pub async fn list(caller: Reader, room: &State<Room>) -> Result<Json<List<Notice>>, Failure> {
+pub async fn list(caller: Reader, room: &State<Room>) -> Result<Tagged<List<Notice>>, Failure> {
     let items = reading::list(room, &caller.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[post("/notices/<notice>/read")]
@@ -36,7 +37,7 @@ pub async fn read(
 pub async fn undelivered(
     caller: Manager,
     room: &State<Room>,
-) -> Result<Json<List<Undelivered>>, Failure> {
+) -> Result<Tagged<List<Undelivered>>, Failure> {
     let items = reading::undelivered(room, &caller.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }

@@ -1,10 +1,9 @@
 //! Orders of the court.
 
 use custos_core::ids::CaseId;
-use rocket::{State, get, post, serde::json::Json};
-use serde_json::json;
+use rocket::{State, get, post};
 
-use super::{Created, List, entries};
+use super::{Created, List, Made};
 use crate::{
     app::{
         Room,
@@ -14,6 +13,7 @@ use crate::{
         errors::Failure,
         json::Metadata,
         room::guards::{Manager, Named, Reader},
+        tags::Tagged,
     },
 };
 
@@ -22,9 +22,9 @@ pub async fn list(
     caller: Reader,
     room: &State<Room>,
     case: Named<CaseId>,
-) -> Result<Json<List<OrderSummary>>, Failure> {
+) -> Result<Tagged<List<OrderSummary>>, Failure> {
     let items = orders::list(room, &caller.0, case.0).await?.orders;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[post("/cases/<case>/orders", data = "<new>")]
@@ -33,8 +33,8 @@ pub async fn make(
     room: &State<Room>,
     case: Named<CaseId>,
     new: Metadata<NewOrder>,
-) -> Result<Created, Failure> {
+) -> Result<Created<Made>, Failure> {
     let done = orders::make(room, &caller.0.of(new.1), case.0, new.0).await?;
-    let body = json!({"id": done.output, "entries": entries(&done.entered)});
+    let body = Made::of(done.output, &done.entered);
     Ok(Created::at(&format!("cases/{}/orders", case.0), body))
 }

@@ -2,37 +2,52 @@
 
 use custos_core::ids::RowId;
 use rocket::{State, get, post, serde::json::Json};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::{Created, List, entries};
+use super::{Changed, Created, EntryPlace, List, Made};
 use crate::{
     app::{
         Room,
         requests::{self, Proposal, RequestSummary},
+        schema,
     },
     http::{
         errors::Failure,
         json::Metadata,
         room::guards::{Manager, Named, Reader},
+        tags::Tagged,
     },
 };
 
 /// Something that is asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRequest {
+    /// Exactly what is asked for.
     proposal: Proposal,
+    /// Why.
+    #[schema(value_type = schema::Line)]
     reason: String,
+}
+
+/// What was carried out.
+#[derive(Serialize, ToSchema)]
+pub struct CarriedOut {
+    /// The entries that it left, in order.
+    entries: Vec<EntryPlace>,
+    /// The secret of a link of recovery. It is told once, and belongs behind the `#` of `/enter`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
 }
 
 #[get("/requests")]
 pub async fn list(
     caller: Reader,
     room: &State<Room>,
-) -> Result<Json<List<RequestSummary>>, Failure> {
+) -> Result<Tagged<List<RequestSummary>>, Failure> {
     let items = requests::list(room, &caller.0).await?;
-    Ok(Json(List { items }))
+    Ok(Tagged::of(List { items }))
 }
 
 #[post("/requests", data = "<new>")]
@@ -40,11 +55,13 @@ pub async fn ask(
     caller: Manager,
     room: &State<Room>,
     new: Metadata<NewRequest>,
-) -> Result<Created, Failure> {
+) -> Result<Created<Made>, Failure> {
     let who = caller.0.of(new.1);
     let done = requests::ask(room, &who, new.0.proposal, &new.0.reason).await?;
-    let body = json!({"id": done.output, "entries": entries(&done.entered)});
-    Ok(Created::at("requests", body))
+    Ok(Created::at(
+        "requests",
+        Made::of(done.output, &done.entered),
+    ))
 }
 
 #[post("/requests/<request>/approval")]
@@ -52,9 +69,9 @@ pub async fn approve(
     caller: Manager,
     room: &State<Room>,
     request: Named<RowId>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let done = requests::approve(room, &caller.0, request.0).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }
 
 #[post("/requests/<request>/refusal")]
@@ -62,9 +79,9 @@ pub async fn decline(
     caller: Manager,
     room: &State<Room>,
     request: Named<RowId>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let done = requests::decline(room, &caller.0, request.0).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }
 
 #[post("/requests/<request>/withdrawal")]
@@ -72,23 +89,21 @@ pub async fn withdraw(
     caller: Manager,
     room: &State<Room>,
     request: Named<RowId>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let done = requests::withdraw(room, &caller.0, request.0).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }
 
-/// Carries out what was approved. The secret of a link of recovery is told once, and belongs
-/// behind the `#` of `/enter`.
 #[post("/requests/<request>/execution")]
 pub async fn carry_out(
     caller: Manager,
     room: &State<Room>,
     request: Named<RowId>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<CarriedOut>, Failure> {
     let done = requests::carry_out(room, &caller.0, request.0).await?;
-    let mut body = json!({"entries": entries(&done.entered)});
-    if let Some(link) = &done.output.link {
-        body["secret"] = json!(*link.0.text());
-    }
-    Ok(Json(body))
+    let link = done.output.link.as_ref();
+    Ok(Json(CarriedOut {
+        entries: Changed::by(&done.entered).entries,
+        secret: link.map(|link| link.0.text().to_string()),
+    }))
 }

@@ -2,9 +2,8 @@
 
 use custos_core::ids::ItemId;
 use rocket::{State, post};
-use serde_json::json;
 
-use super::{Created, entries};
+use super::{Created, Made};
 use crate::{
     app::{
         Room,
@@ -23,8 +22,8 @@ pub async fn record(
     room: &State<Room>,
     item: Named<ItemId>,
     new: Metadata<NewTransfer>,
-) -> Result<Created, Failure> {
+) -> Result<Created<Made>, Failure> {
     let done = transfers::record(room, &caller.0.of(new.1), item.0, &new.0).await?;
-    let body = json!({"id": done.output, "entries": entries(&done.entered)});
+    let body = Made::of(done.output, &done.entered);
     Ok(Created::at(&format!("items/{}", item.0), body))
 }

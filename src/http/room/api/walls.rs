@@ -3,26 +3,32 @@
 use custos_core::ids::{CaseId, PersonId};
 use rocket::{State, get, put, serde::json::Json};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use super::{List, entries};
+use super::{Changed, List};
 use crate::{
     app::{
-        Room,
+        Room, schema,
+        tags::Tag,
         walls::{self, Wall, WallSummary},
     },
     http::{
         errors::Failure,
         json::Metadata,
         room::guards::{Manager, Named, Reader},
+        tags::Tagged,
     },
 };
 
 /// A wall to be raised or lowered.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWall {
+    /// Whether it is to stand.
+    #[schema(value_type = schema::WallStatus)]
     status: Wall,
+    /// Why.
+    #[schema(value_type = schema::Line)]
     reason: String,
 }
 
@@ -31,9 +37,10 @@ pub async fn list(
     caller: Reader,
     room: &State<Room>,
     case: Named<CaseId>,
-) -> Result<Json<List<WallSummary>>, Failure> {
+) -> Result<Tagged<List<WallSummary>>, Failure> {
     let items = walls::list(room, &caller.0, case.0).await?;
-    Ok(Json(List { items }))
+    let own = Tag::of(&room.core, &items);
+    Ok(Tagged::with(List { items }, own))
 }
 
 #[put("/cases/<case>/walls/<person>", data = "<new>")]
@@ -43,8 +50,8 @@ pub async fn set(
     case: Named<CaseId>,
     person: Named<PersonId>,
     new: Metadata<NewWall>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Changed>, Failure> {
     let between = (case.0, person.0);
     let done = walls::set(room, &caller.0, between, new.0.status, &new.0.reason).await?;
-    Ok(Json(json!({"entries": entries(&done.entered)})))
+    Ok(Json(Changed::by(&done.entered)))
 }

@@ -11,6 +11,8 @@ use crate::{
     app::{
         self, Room,
         cases::{self, Asked, CasePage, CaseRole, CaseSummary, NewCase},
+        tags::Tag,
+        walls::{self, WallSummary},
     },
     http::{
         errors::Failure,
@@ -38,6 +40,10 @@ pub struct OneCasePage {
     page: CasePage,
     asked: Asked,
     roles: Vec<&'static str>,
+    /// The tag of the case itself.
+    tag: Tag,
+    /// For those who keep them, with their tag.
+    walls: Option<(Vec<WallSummary>, Tag)>,
 }
 
 /// Orders that the page offers, with the words for each.
@@ -169,8 +175,17 @@ pub async fn read(
     asked: Listed,
 ) -> Result<Page<OneCasePage>, Failure> {
     let page = cases::read_case(room, seat.who(), case.0, &asked.0).await?;
+    let walls = if page.may.change_stage {
+        let walls = walls::list(room, seat.who(), case.0).await?;
+        let tag = Tag::of(&room.core, &walls);
+        Some((walls, tag))
+    } else {
+        None
+    };
     Ok(Page::of(OneCasePage {
         shell: Shell::of(room, &seat, "cases").await?,
+        tag: page.tag(&room.core),
+        walls,
         page,
         asked: asked.0,
         roles: CaseRole::ALL.iter().map(|role| role.name()).collect(),

@@ -10,12 +10,13 @@ use rocket::{
 };
 use serde_json::Value;
 
-use super::{Page, Shell, purposes, sessions::Nothing, then};
+use super::{Page, Shell, Shown, purposes, sessions::Nothing, then};
 use crate::{
     app::{
         Room,
         corrections::{self, CorrectionSummary},
         evidence::{self, ItemPage},
+        tags::Tag,
         transfers,
         uploads::{Deposited, PARTICULARS},
         views::{self, Holder},
@@ -60,6 +61,8 @@ pub struct OneItemPage {
     item: ItemPage,
     purposes: Vec<&'static str>,
     deposited: bool,
+    /// What changes that must not undo another's are made upon.
+    tag: Tag,
 }
 
 impl OneItemPage {
@@ -252,6 +255,7 @@ pub async fn read(
     let item = evidence::read_item(room, seat.who(), item.0).await?;
     Ok(Page::of(OneItemPage {
         shell: Shell::of(room, &seat, "cases").await?,
+        tag: Tag::of(&room.core, &item),
         item,
         purposes: purposes(),
         deposited: deposited.is_some(),
@@ -317,8 +321,9 @@ pub async fn restrict(
 pub async fn lift_restriction(
     room: &State<Room>,
     item: Named<ItemId>,
-    posted: Posted<Nothing>,
+    posted: Posted<Shown>,
 ) -> Result<Redirect, Failure> {
-    evidence::lift_restriction(room, posted.seat.who(), item.0).await?;
+    let who = posted.seat.upon(&posted.form.tag)?;
+    evidence::lift_restriction(room, &who, item.0).await?;
     Ok(then(format!("/items/{}", item.0)))
 }

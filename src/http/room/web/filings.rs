@@ -50,6 +50,7 @@ pub struct Offering {
 /// A ruling on an exhibit.
 #[derive(FromForm)]
 pub struct Ruling {
+    tag: String,
     status: String,
     order: String,
     note: String,
@@ -135,6 +136,7 @@ pub async fn rule(
     posted: Posted<Ruling>,
 ) -> Result<Redirect, Failure> {
     let form = posted.form;
+    let who = posted.seat.upon(&form.tag)?;
     let order = match form.order.trim() {
         "" => None,
         order => Some(
@@ -148,7 +150,7 @@ pub async fn rule(
         order,
         note: form.note,
     };
-    exhibits::rule(room, posted.seat.who(), item.0, exhibit.0, new).await?;
+    exhibits::rule(room, &who, item.0, exhibit.0, new).await?;
     Ok(back(item.0))
 }
 

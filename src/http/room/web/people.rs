@@ -9,13 +9,14 @@ use rocket::{FromForm, State, get, post, response::Redirect};
 use super::{Page, Shell, sessions::Nothing, then};
 use crate::{
     app::{
-        self, Room,
+        self, Room, SignedIn,
         people::{
             self, NewPerson, PersonSummary, RoomRole, Status, enrolment::ENROLMENT,
             tokens::TokenSummary,
         },
         requests::{self, Proposal},
         sessions::{Right, redeem::Purpose},
+        tags::Tag,
     },
     http::{
         errors::Failure,
@@ -35,7 +36,7 @@ pub struct PeoplePage {
     shell: Shell,
     /// Who looks at it: nobody suspends themselves.
     me: PersonId,
-    people: Vec<PersonSummary>,
+    people: Vec<(PersonSummary, Tag)>,
     room_roles: Vec<&'static str>,
 }
 
@@ -89,6 +90,8 @@ pub struct Newcomer {
 #[derive(FromForm)]
 pub struct NewStatus {
     status: String,
+    /// What the page showed, where a suspension is to be lifted.
+    tag: Option<String>,
 }
 
 /// Who follows somebody who leaves; may be empty.
@@ -104,8 +107,14 @@ pub struct Reason {
 }
 
 impl NewStatus {
-    fn read(&self) -> Result<Status, app::Error> {
-        Status::of(&self.status).ok_or_else(|| app::Error::invalid("this is no status"))
+    fn read(&self, seat: &Seat) -> Result<(SignedIn, Status), Failure> {
+        let odd = || app::Error::invalid("`status` is neither `active` nor `suspended`");
+        let status = Status::of(&self.status).ok_or_else(odd)?;
+        let who = match &self.tag {
+            Some(tag) => seat.upon(tag)?,
+            None => *seat.who(),
+        };
+        Ok((who, status))
     }
 }
 
@@ -119,11 +128,15 @@ pub struct NewToken {
 
 #[get("/people")]
 pub async fn list(seat: Seat, room: &State<Room>) -> Result<Page<PeoplePage>, Failure> {
-    let people = people::list_people(room, seat.who()).await?;
+    let people = people::list_people(room, seat.who()).await?.into_iter();
+    let tagged = |person| {
+        let tag = Tag::of(&room.core, &person);
+        (person, tag)
+    };
     Ok(Page::of(PeoplePage {
         shell: Shell::of(room, &seat, "people").await?,
         me: seat.who().person,
-        people,
+        people: people.map(tagged).collect(),
         room_roles: RoomRole::ALL.iter().map(|role| role.name()).collect(),
     }))
 }
@@ -167,8 +180,8 @@ pub async fn set_person_status(
     person: Named<PersonId>,
     posted: Posted<NewStatus>,
 ) -> Result<Redirect, Failure> {
-    let status = posted.form.read()?;
-    people::set_person_status(room, posted.seat.who(), person.0, status).await?;
+    let (who, status) = posted.form.read(&posted.seat)?;
+    people::set_person_status(room, &who, person.0, status).await?;
     Ok(then("/people".into()))
 }
 
@@ -178,8 +191,8 @@ pub async fn set_account_status(
     account: Named<AccountId>,
     posted: Posted<NewStatus>,
 ) -> Result<Redirect, Failure> {
-    let status = posted.form.read()?;
-    people::set_account_status(room, posted.seat.who(), account.0, status).await?;
+    let (who, status) = posted.form.read(&posted.seat)?;
+    people::set_account_status(room, &who, account.0, status).await?;
     Ok(then("/people".into()))
 }
 

@@ -44,6 +44,7 @@ pub struct Ordering {
 /// A stage.
 #[derive(FromForm)]
 pub struct Staging {
+    tag: String,
     stage: String,
     outcome: String,
 }
@@ -51,6 +52,7 @@ pub struct Staging {
 /// A wall.
 #[derive(FromForm)]
 pub struct Walling {
+    tag: String,
     person: String,
     status: String,
     reason: String,
@@ -120,11 +122,12 @@ pub async fn set_stage(
     case: Named<CaseId>,
     posted: Posted<Staging>,
 ) -> Result<Redirect, Failure> {
+    let who = posted.seat.upon(&posted.form.tag)?;
     let new = NewStage {
         stage: posted.form.stage,
         outcome: posted.form.outcome,
     };
-    cases::set_stage(room, posted.seat.who(), case.0, &new).await?;
+    cases::set_stage(room, &who, case.0, &new).await?;
     Ok(then(format!("/cases/{}", case.0)))
 }
 
@@ -141,7 +144,12 @@ pub async fn set_wall(
         _ => return Err(app::Error::invalid("`status` is neither `up` nor `down`").into()),
     };
     let between = (case.0, person(&form.person)?);
-    walls::set(room, posted.seat.who(), between, wall, &form.reason).await?;
+    // Nothing seen too early stands in the way of one that protects.
+    let who = match wall {
+        Wall::Up => *posted.seat.who(),
+        Wall::Down => posted.seat.upon(&form.tag)?,
+    };
+    walls::set(room, &who, between, wall, &form.reason).await?;
     Ok(then(format!("/cases/{}", case.0)))
 }
 
