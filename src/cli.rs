@@ -78,6 +78,24 @@ enum Command {
     /// Walls: who is kept from a case, whatever their role
     #[command(subcommand)]
     Wall(ask::Wall),
+    /// Requests: what one person asks for and another approves
+    #[command(subcommand)]
+    Request(ask::RequestCommand),
+    /// People, for administrators
+    #[command(subcommand)]
+    Person(ask::Person),
+    /// Accounts with which people sign in, for administrators
+    #[command(subcommand)]
+    Account(ask::Account),
+    /// Your tokens, for programs
+    #[command(subcommand)]
+    Token(ask::Token),
+    /// Your sessions
+    #[command(subcommand)]
+    Session(ask::Session),
+    /// Your notices
+    #[command(subcommand)]
+    Notice(ask::Notice),
     /// Take the receipt of an item's deposit away
     Receipt(receipt::Arguments),
     /// Take a bundle of an item's custody away, which verifies offline
@@ -171,6 +189,12 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Order(command) => Ok(command.run().await),
             Command::Exhibit(command) => Ok(command.run().await),
             Command::Wall(command) => Ok(command.run().await),
+            Command::Request(command) => Ok(command.run().await),
+            Command::Person(command) => Ok(command.run().await),
+            Command::Account(command) => Ok(command.run().await),
+            Command::Token(command) => Ok(command.run().await),
+            Command::Session(command) => Ok(command.run().await),
+            Command::Notice(command) => Ok(command.run().await),
             Command::Receipt(arguments) => Ok(receipt::run(&arguments).await),
             Command::Bundle(arguments) => Ok(bundle::run(&arguments).await),
             Command::Completions(_) | Command::Man(_) => unreachable!("they were run above"),

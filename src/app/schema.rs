@@ -94,6 +94,8 @@ kinds! {
     RecognisedBy = one_of(Means::ALL.iter().map(|means| means.name()));
     /// Whether a person or an account may do anything.
     Standing = one_of(["active", "suspended", "left"]);
+    /// What a person or an account can be set to.
+    GivenStanding = one_of(["active", "suspended"]);
     /// What needs a second person.
     AskedFor = one_of(Asked::ALL.iter().map(|asked| asked.name()));
     /// How far a request has come.

@@ -9,26 +9,37 @@ mod exhibit;
 mod get;
 mod item;
 mod order;
+mod own;
+mod person;
+mod request;
 mod tell;
 mod wall;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::{access::Access, failed, say};
 use crate::{
     ambient::Ambient,
-    client::{api::asking::Wanted, error::ClientError},
+    client::{
+        api::asking::{Changed, Wanted},
+        error::ClientError,
+        place::Draft,
+    },
 };
 
 pub(super) use case::Case;
 pub(super) use exhibit::Exhibit;
 pub(super) use item::Item;
 pub(super) use order::Order;
+pub(super) use own::{Notice, Session, Token};
+pub(super) use person::{Account, Person};
+pub(super) use request::Request as RequestCommand;
 pub(super) use wall::Wall;
 
 /// Longest key of a change, in characters.
@@ -159,6 +170,11 @@ impl Request {
 /// Arguments that make a request.
 pub(super) trait Ask {
     fn request(&self) -> Request;
+
+    /// Where a secret is put that is told once; without it, it is shown.
+    fn secret_to(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// Nothing but which room.
@@ -199,13 +215,34 @@ impl<T: Args + Ask> Change<T> {
         let (key, json) = (self.key.or_new(), self.common.json);
         let changed = async {
             let api = self.common.access.api()?;
-            api.change(&wanted, &key).await
+            let Some(out) = self.own.secret_to() else {
+                return api.change(&wanted, &key).await;
+            };
+            // That it can be kept is seen before there is a secret.
+            let draft = Draft::beside(out, false)?;
+            let mut changed = api.change(&wanted, &key).await?;
+            keep(draft, &mut changed)?;
+            Ok(changed)
         };
         match changed.await {
-            Ok(changed) => tell::changed(changed, json),
+            Ok(changed) => tell::changed(changed, &self.common.access.server, json),
             Err(error) => refused(&error, Some(&key), json),
         }
     }
+}
+
+/// Puts the secret of an answer into a file, and out of the answer.
+fn keep(mut draft: Draft, changed: &mut Changed) -> Result<(), ClientError> {
+    let secret = changed
+        .answer
+        .as_object_mut()
+        .and_then(|told| told.remove("secret"));
+    let Some(Value::String(secret)) = secret else {
+        return Err(ClientError::Answer("it tells no secret".into()));
+    };
+    let line = Zeroizing::new(format!("{}\n", *Zeroizing::new(secret)));
+    draft.write(line.as_bytes())?;
+    draft.place()
 }
 
 /// Says why something was not done. What may have been done all the same is told of with its

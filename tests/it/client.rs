@@ -2,6 +2,7 @@
 
 mod bulk;
 mod commands;
+mod management;
 mod proofs;
 mod refusals;
 mod resume;

@@ -26,6 +26,8 @@ pub(in crate::cli) enum Case {
     GiveRole(Change<GiveRole>),
     /// End a role
     EndRole(Upon<EndRole>),
+    /// Put a case into another one
+    Merge(Change<Merge>),
     /// Close a case
     Close(Upon<Close>),
     /// Open a closed case again
@@ -42,6 +44,7 @@ impl Case {
             Self::AddParty(asked) => asked.run().await,
             Self::GiveRole(asked) => asked.run().await,
             Self::EndRole(asked) => asked.run().await,
+            Self::Merge(asked) => asked.run().await,
             Self::Close(asked) => asked.run().await,
             Self::OpenAgain(asked) => asked.run().await,
         }
@@ -244,6 +247,26 @@ impl Ask for EndRole {
             Method::DELETE,
             format!("cases/{case}/people/{person}/{role}"),
         )
+    }
+}
+
+#[derive(Debug, Args, Serialize)]
+pub(in crate::cli) struct Merge {
+    /// The case
+    #[arg(value_name = "CASE")]
+    #[serde(skip)]
+    case: CaseId,
+    /// The other case, into which new work goes; what is in this one stays in it
+    #[arg(value_name = "INTO")]
+    into: CaseId,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl Ask for Merge {
+    fn request(&self) -> Request {
+        Request::with(Method::POST, format!("cases/{}/merge", self.case), self)
     }
 }
 

@@ -9,6 +9,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     cli::say,
     client::{
+        access::Server,
         api::asking::{Changed, Looked},
         names,
     },
@@ -38,7 +39,7 @@ pub(super) fn list(items: &[Value], columns: &[&str]) {
     rows.extend(items.iter().map(|item| {
         let cells = columns.iter();
         cells
-            .map(|name| scalar(name, &item[*name]).unwrap_or_default())
+            .map(|name| scalar(name, &item[*name]).unwrap_or_else(|| lines(&item[*name])))
             .collect()
     }));
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max();
@@ -52,8 +53,8 @@ pub(super) fn list(items: &[Value], columns: &[&str]) {
     }
 }
 
-/// What was changed, and where it stands in the custody log.
-pub(super) fn changed(changed: Changed, json: bool) -> ExitCode {
+/// What was changed, and where it stands in the custody log; and the link that came of it.
+pub(super) fn changed(changed: Changed, server: &Server, json: bool) -> ExitCode {
     let Changed { answer, before } = changed;
     if json {
         let mut object = match answer {
@@ -71,6 +72,11 @@ pub(super) fn changed(changed: Changed, json: bool) -> ExitCode {
     if let Some(id) = answer["id"].as_str() {
         told.push_str(&format!(": {}", names::plain(id)));
     }
+    for name in ["person", "account"] {
+        if let Some(id) = answer[name].as_str() {
+            told.push_str(&format!("; {name} {}", names::plain(id)));
+        }
+    }
     let entries = answer["entries"].as_array().into_iter().flatten();
     let indices: Vec<String> = entries.map(|entry| entry["index"].to_string()).collect();
     match indices.as_slice() {
@@ -78,7 +84,12 @@ pub(super) fn changed(changed: Changed, json: bool) -> ExitCode {
         [one] => told.push_str(&format!("; entry {one} of the custody log")),
         many => told.push_str(&format!("; entries {} of the custody log", many.join(", "))),
     }
-    say(&told.to_string());
+    say(&told);
+    // It is told once, so it is never left out.
+    if let Some(secret) = answer["secret"].as_str() {
+        let (page, secret) = (server.at("/enter"), names::plain(secret));
+        say(&format!("single-use link: {page}#{secret}"));
+    }
     ExitCode::SUCCESS
 }
 
@@ -106,6 +117,12 @@ fn one(value: &Value, indent: usize) {
             value => one(value, indent + 2),
         }
     }
+}
+
+/// A list of objects in one cell.
+fn lines(value: &Value) -> String {
+    let all = value.as_array().into_iter().flatten();
+    all.map(line).collect::<Vec<_>>().join(" | ")
 }
 
 /// What is in a list, on one line.

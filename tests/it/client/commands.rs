@@ -10,12 +10,12 @@ use super::{
     wire::{Fault, Wire},
 };
 
-const PASSWORD: &str = "several plain words";
+pub(super) const PASSWORD: &str = "several plain words";
 const WHY: &str = "to transcribe what was said";
 
 impl Field {
     /// Runs a command with somebody's session.
-    async fn ask(&self, who: &str, port: u16, arguments: &[&str]) -> Ended {
+    pub(super) async fn ask(&self, who: &str, port: u16, arguments: &[&str]) -> Ended {
         let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
         let mut command = self.command_to(port, &arguments);
         command
@@ -24,7 +24,7 @@ impl Field {
         run(command).await
     }
 
-    async fn sign_in(&self, who: &str, port: u16, password: &str) -> Ended {
+    pub(super) async fn sign_in(&self, who: &str, port: u16, password: &str) -> Ended {
         self.file("password", format!("{password}\n").as_bytes());
         self.ask(who, port, &["sign-in", who, "--password-file", "password"])
             .await
@@ -47,7 +47,7 @@ impl Field {
 
 impl Ended {
     /// The one JSON object.
-    fn object(&self) -> Value {
+    pub(super) fn object(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("{}{}", self.out, self.err))
     }
 }

@@ -55,7 +55,7 @@ pub struct Newcomer {
 #[serde(deny_unknown_fields)]
 pub struct NewStatus {
     /// `active` or `suspended`.
-    #[schema(value_type = schema::Standing)]
+    #[schema(value_type = schema::GivenStanding)]
     status: String,
 }
 
