@@ -76,6 +76,7 @@ git git .
 cc gcc .
 age age tests/interop/age
 strace strace tests/campaigns
+faketime faketime tests/campaigns/case.py
 slowhttptest slowhttptest tests/campaigns/slow.py
 openssl openssl tests/campaigns/slow.py
 python3 python3 .

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A fictional case from its opening to its closing, by the command line or by the raw API.
+"""A fictional case from its opening to its closing and on to another authority, by the command
+line or by the raw API.
 
     case.py [--by cli|api|both] [--seed N] [--keep FOLDER]
 
@@ -10,7 +11,9 @@ consistent. At the end the case must look as the table says, receipts and a bund
 Then every change is asked for again under the key of its first time: nothing is doubled, every
 answer is the same, and the log does not grow. The API takes keys with POST alone; what is changed
 by PUT or DELETE and still stands is answered with 409. What was undone since, and a ruling, which
-may be made anew, is not asked for again. At last the harness plants what a forgotten key would do, which must be found.
+may be made anew, is not asked for again. Then the harness plants what a forgotten key would do,
+which must be found. At last it is a day later, by a clock that is set forward, and two custodians
+hand the case over.
 
 Programs: CUSTOS_BIN and CUSTOS_VERIFY_BIN, or the debug build.
 """
@@ -34,7 +37,7 @@ from room import CUT, ORIGIN, PASSWORD, ROOT, NotStarted, Refused, Room, binary
 
 LIMIT_SECONDS = 300
 WHY = "to prepare the hearing of the case"
-PEOPLE = ("custodian", "investigator", "prosecutor", "counsel", "successor", "judge",
+PEOPLE = ("custodian", "second", "investigator", "prosecutor", "counsel", "successor", "judge",
           "protector", "outsider")
 AT = ("2026-03-01T14:05:00+01:00", 1_772_370_300_000_000, 60)
 FILES = ("call.mp3", "ledger.csv", "photo.jpg")
@@ -153,6 +156,21 @@ def steps():
                   {"stage": stage, "outcome": outcome}, stands)
 
 
+def handing_over():
+    """What two custodians do who have been that for a day."""
+    def post(who, command, path, body, keep=None):
+        return Step(who, command, ("POST", path, body), keep)
+
+    asked = {"proposal": {"asked": "transfer_case", "case": "{case}", "authority": "The Hague",
+                          "reference": "H-77"}, "reason": "it is theirs"}
+    yield post("custodian", ["request", "transfer-case", "{case}", "--authority", "The Hague",
+                             "--reference", "H-77", "--reason", "it is theirs"],
+               "requests", asked, "request")
+    yield post("second", ["request", "approve", "{request}"], "requests/{request}/approval", None)
+    yield post("custodian", ["request", "carry-out", "{request}"],
+               "requests/{request}/execution", None)
+
+
 class Case:
     """A room with its people, and the steps as one of two ways does them."""
 
@@ -171,7 +189,7 @@ class Case:
         self.room.start()
         administrator = self.room.enrol(secret)
         for login in PEOPLE:
-            roles = ["custodian"] if login == "custodian" else []
+            roles = ["custodian"] if login in ("custodian", "second") else []
             person, session = self.room.person(administrator, login, roles)
             self.kept[login] = person
             new = {"label": "field", "rights": ["deposit"], "days": 1}
@@ -193,6 +211,17 @@ class Case:
 
     def enter(self):
         """Whatever else is needed before the first step."""
+
+    def next_day(self):
+        """It is 25 hours later, and everyone signs in again."""
+        self.room.kill()
+        self.room.hours_ahead = 25
+        self.room.start()
+        for login in PEOPLE:
+            session = self.room.sign_in(login)
+            self.headers[login] = dict(session.headers)
+            session.close()
+        self.enter()
 
     def filled(self, value):
         """The same with what was kept in its place."""
@@ -413,11 +442,11 @@ def equal(found, expected, what):
         raise Wrong(f"{what}: {found!r} is not {expected!r}")
 
 
-def looks(case):
+def looks(case, stage="closed"):
     """The case as its people see it now."""
     kept = case.kept
     shown = case.look("judge", "case", kept["case"])
-    equal((shown["case"]["stage"], shown["outcome"]), ("closed", "upheld"), "the stage")
+    equal((shown["case"]["stage"], shown["outcome"]), (stage, "upheld"), "the stage")
     equal(sorted(party["name"] for party in shown["parties"]), ["D. Marsh", "The Crown"],
           "the parties")
     items = case.look("judge", "items", kept["case"])["items"]
@@ -450,22 +479,8 @@ def walk(case, rng):
     """All that must hold; gives the name of each part when it is done."""
     case.open(rng)
     case.enter()
-    keys, answers = {}, {}
-    plan = list(steps())
-    for number, step in enumerate(plan):
-        keys[number] = f"{rng.getrandbits(64):016x}-{number}"
-        before = case.room.settle()
-        status, answer = case.do(step, keys[number])
-        if status != 200:
-            raise Wrong(f"{step.name}: {status} {answer}")
-        answers[number] = answer
-        if step.keep:
-            case.kept[step.keep] = answer["id"]
-        if step.command == ["deposit"]:
-            case.kept.update(answer)
-        if case.check_log() <= before:
-            raise Wrong(f"{step.name} left nothing in the log")
-        yield f"{number + 1} {step.who}: {step.name}"
+    done = []
+    yield from does(case, steps(), done, rng)
     looks(case)
     for who, number in (("investigator", 1), ("prosecutor", 2), ("successor", 3)):
         equal(case.get(who, case.kept[f"item{number}"]), case.content[sorted(FILES)[number - 1]],
@@ -476,23 +491,58 @@ def walk(case, rng):
     program([verifier, bundle, "--trust", case.room.trust, "--held", receipt])
     yield "receipt and bundle verify"
 
-    size = case.check_log()
-    again = [(n, step) for n, step in enumerate(plan) if step.once or step.stands]
-    for number, step in again:
-        once_more(case, step, keys[number], answers[number])
-    equal(case.check_log(), size, "the size of the log after everything was asked for again")
+    size, count = all_once_more(case, done)
     looks(case)
-    yield f"{len(again)} changes under the same keys change nothing"
+    yield f"{count} changes under the same keys change nothing"
 
     # Nothing is added to a closed case, so the case itself is opened twice.
     try:
-        once_more(case, plan[0], "a-key-that-was-forgotten", answers[0])
+        once_more(case, done[0][0], "a-key-that-was-forgotten", done[0][2])
     except Wrong as found:
         if case.check_log() <= size:
             raise
         yield f"planted: a key that was forgotten: {str(found)[:100]}"
     else:
         raise Wrong("planted and not found: a key that was forgotten")
+
+    case.next_day()
+    done = []
+    yield from does(case, handing_over(), done, rng)
+    looks(case, "transferred")
+    _, count = all_once_more(case, done)
+    looks(case, "transferred")
+    handed = case.look("judge", "case", case.kept["case"])["links"]["handed_to"]
+    equal(handed, {"authority": "The Hague", "reference": "H-77"}, "who has the case now")
+    yield f"handed over by two, and {count} changes under the same keys change nothing"
+
+
+def does(case, plan, done, rng):
+    """Does one step after the other; `done` gets each with its key and its answer."""
+    for number, step in enumerate(plan, 1):
+        key = f"{rng.getrandbits(64):016x}-{number}"
+        before = case.room.settle()
+        status, answer = case.do(step, key)
+        if status != 200:
+            raise Wrong(f"{step.name}: {status} {answer}")
+        done.append((step, key, answer))
+        if step.keep:
+            case.kept[step.keep] = answer["id"]
+        if step.command == ["deposit"]:
+            case.kept.update(answer)
+        if case.check_log() <= before:
+            raise Wrong(f"{step.name} left nothing in the log")
+        yield f"{number} {step.who}: {step.name}"
+
+
+def all_once_more(case, done):
+    """Asks for everything again that is made once or still stands: the size of the log, which
+    stays as it was, and how much that was."""
+    size = case.check_log()
+    again = [one for one in done if one[0].once or one[0].stands]
+    for step, key, answer in again:
+        once_more(case, step, key, answer)
+    equal(case.check_log(), size, "the size of the log after everything was asked for again")
+    return size, len(again)
 
 
 def once_more(case, step, key, before):
@@ -527,7 +577,7 @@ def round_in(way, folder, rng):
 def main():
     """The campaign."""
     ways = {"cli": ByCli, "api": ByApi}
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--by", choices=[*ways, "both"], default="both")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--keep", type=pathlib.Path, help="work in this folder, and keep it")
