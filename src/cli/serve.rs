@@ -1,9 +1,12 @@
 //! `custos serve`: opens the room and answers until it is told to stop.
 
-use std::{future::Future, process::ExitCode, sync::Arc};
+use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
 
 use custos_core::checkpoint::VerifierKey;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
 use tracing::{error, info, warn};
 
 use super::{Failed, edge::edge, outlets};
@@ -22,6 +25,9 @@ use crate::{
     jobs,
     store::Store,
 };
+
+/// How long requests may still be answered when the writer has stopped.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     let room = open(config, Ambient::system(), outlets::outlets(config)?).await?;
@@ -72,6 +78,11 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
         // It returns only when the writer stopped: the disk is no longer known, so stop too.
         jobs::publish::run(&publishing).await;
         stopper.stop();
+        // What still runs can be entered nowhere, so it gets no longer than its answer needs.
+        tokio::spawn(async move {
+            sleep(LAST_WORDS).await;
+            stopper.cut();
+        });
     });
     let expiring = room.clone();
     let expirer = tokio::spawn(async move { jobs::expire::run(&expiring).await });

@@ -27,7 +27,8 @@ pub async fn run(room: &Room) {
             pending = committed.wait_for(|size| *size > published) => pending.map(drop),
             () = room.fatal.notified() => return,
         };
-        if pending.is_err() {
+        // With entries pending the wait is over at once, also when nobody is left to write.
+        if pending.is_err() || committed.has_changed().is_err() {
             error!("the writer has stopped; the room stops too");
             return;
         }

@@ -13,6 +13,7 @@ supply. Programs: CUSTOS_BIN and CUSTOS_VERIFY_BIN, or the debug build.
 
 import argparse
 import collections
+import contextlib
 import json
 import pathlib
 import random
@@ -70,6 +71,13 @@ class Campaign:
 
     def load(self, seconds):
         """Lets the writers work, then kills the server under them."""
+        with self.writers():
+            time.sleep(seconds)
+            self.room.kill()
+
+    @contextlib.contextmanager
+    def writers(self):
+        """Four writers and a watcher at work; they end with the server, or behind this."""
         stop = threading.Event()
         work = [self.work] * WRITERS + [self.watch]
         threads = [
@@ -78,11 +86,12 @@ class Campaign:
         ]
         for thread in threads:
             thread.start()
-        time.sleep(seconds)
-        self.room.kill()
-        stop.set()
-        for thread in threads:
-            thread.join()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
         if self.unexpected:
             raise self.unexpected[0]
 
