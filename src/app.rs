@@ -1,6 +1,7 @@
 //! Where things happen. Knows no HTTP.
 
 pub mod audit;
+pub mod auditing;
 pub mod backup;
 pub mod bundles;
 pub mod cases;

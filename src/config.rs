@@ -1,12 +1,14 @@
 //! Settings: built-in values, then one TOML file, then `CUSTOS_` variables.
 
-use std::{num::NonZeroU32, path::PathBuf};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
+
+use crate::app::auditing::Pace;
 
 /// All settings of one room.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,11 +22,45 @@ pub struct Config {
     pub http: Http,
     /// The program's own log.
     pub log: Telemetry,
+    /// How the room audits itself.
+    pub audit: Audit,
     /// The mail server by which people are told that there is something new.
     pub mail: Mail,
     /// Where events go, each as `[[webhooks]]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub webhooks: Vec<Webhook>,
+}
+
+/// How the room audits itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Hours from the end of a round to the next; 0 for none.
+    pub every_hours: u32,
+    /// How much content is read in a second, at most, in mebibytes.
+    pub mebibytes_per_second: NonZeroU32,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            every_hours: 24,
+            mebibytes_per_second: NonZeroU32::new(16).expect("it is not zero"),
+        }
+    }
+}
+
+impl Audit {
+    /// How often and how fast; none where the room is not to audit itself.
+    pub fn pace(&self) -> Option<Pace> {
+        let every = NonZeroU32::new(self.every_hours)?;
+        Some(Pace {
+            every: Duration::from_secs(3_600) * every.get(),
+            bytes_per_second: self
+                .mebibytes_per_second
+                .saturating_mul(NonZeroU32::new(1 << 20).expect("it is not zero")),
+        })
+    }
 }
 
 /// The mail server; without `server` no letters are sent.
@@ -167,6 +203,7 @@ impl Default for Config {
             keys: "keys/local".into(),
             http: Http::default(),
             log: Telemetry::default(),
+            audit: Audit::default(),
             mail: Mail::default(),
             webhooks: Vec::new(),
         }

@@ -1,5 +1,6 @@
 //! What the room does by itself, a file a job.
 
+pub mod audit;
 pub mod expire;
 pub mod forget;
 pub mod notify;

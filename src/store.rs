@@ -21,7 +21,7 @@ pub(crate) mod faults;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, io, ops::Range, path::Path, sync::Arc};
+use std::{fmt, io, num::NonZeroU32, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{
@@ -29,8 +29,11 @@ use futures::{
     stream::{self, BoxStream},
 };
 use object_store::{
-    GetOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, local::LocalFileSystem,
-    memory::InMemory, path::Path as StorePath,
+    GetOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt,
+    local::LocalFileSystem,
+    memory::InMemory,
+    path::Path as StorePath,
+    throttle::{ThrottleConfig, ThrottledStore},
 };
 
 use self::disk::Disk;
@@ -99,6 +102,15 @@ impl Store {
     /// A store that is gone with the process; for tests.
     pub fn memory() -> Self {
         Self::over(Arc::new(InMemory::new()))
+    }
+
+    /// The same store for somebody who reads no faster than this, in bytes a second.
+    pub fn paced(&self, bytes_per_second: NonZeroU32) -> Self {
+        let pace = ThrottleConfig {
+            wait_get_per_byte: Duration::from_secs(1) / bytes_per_second.get(),
+            ..ThrottleConfig::default()
+        };
+        Self::over(Arc::new(ThrottledStore::new(self.inner.clone(), pace)))
     }
 
     /// A store over any other implementation whose writes are durable when acknowledged.

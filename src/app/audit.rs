@@ -77,6 +77,8 @@ pub enum Content {
 pub struct Options {
     /// How closely stored objects are looked at.
     pub content: Content,
+    /// The content of the items up to this one was compared before, in the order of the log.
+    pub after: Option<Id>,
 }
 
 /// The pieces of a room.
@@ -165,6 +167,7 @@ pub fn run(
         written: HashMap::new(),
         unreadable: HashSet::new(),
         added: Vec::new(),
+        compared: None,
     };
     let objects = dialect::snapshot(connection, |connection| audit.register(connection, public))??;
     // Stored bytes are read outside the moment, which would else be held for hours.
@@ -190,6 +193,8 @@ struct Audit<'a> {
     unreadable: HashSet<Hash>,
     /// The items that entries added.
     added: Vec<Added>,
+    /// The item whose content was compared last.
+    compared: Option<Id>,
 }
 
 /// What is known of the room before anything of it was checked.
@@ -265,7 +270,13 @@ impl Audit<'_> {
     }
 
     fn progress(&mut self, phase: Phase, done: u64, total: u64) {
-        (self.progress)(Progress { phase, done, total });
+        (self.progress)(Progress {
+            phase,
+            done,
+            total,
+            findings: self.report.total,
+            item: self.compared,
+        });
     }
 
     /// A public file; none where there is none. One that is larger than any that was ever

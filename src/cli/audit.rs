@@ -67,7 +67,10 @@ pub(super) async fn examine(config: &Config, content: Content) -> Result<Report,
     let report = audit::audit(
         (&config.keys, &config.database()),
         Store::to_read(&config.data)?,
-        Options { content },
+        Options {
+            content,
+            ..Options::default()
+        },
         move |progress| show(&shown, progress),
     )
     .await?;

@@ -92,9 +92,14 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let forgetter = tokio::spawn(async move { jobs::forget::run(&forgetting).await });
     let (notifying, data) = (room.clone(), config.data.clone());
     let notifier = tokio::spawn(async move { jobs::notify::run(&notifying, &data).await });
+    let auditor = config.audit.pace().map(|pace| {
+        let (auditing, data) = (room.clone(), config.data.clone());
+        tokio::spawn(async move { jobs::audit::run(&auditing, data, pace).await })
+    });
     info!(http.address = %address.ip(), http.port = address.port(), "serving the room");
     let served = front.run().await;
-    for task in [expirer, sweeper, forgetter, notifier, signals] {
+    let tasks = [expirer, sweeper, forgetter, notifier, signals];
+    for task in tasks.into_iter().chain(auditor) {
         task.abort();
     }
     let writer_stopped = publisher.is_finished();

@@ -184,6 +184,8 @@ class Room:
             "CUSTOS_HTTP__ORIGIN": f"http://localhost:{self.port}",
             "CUSTOS_HTTP__CONTENT_ORIGIN": f"http://content.localhost:{self.port}",
             "CUSTOS_LOG__LEVEL": "warn",
+            # No entry comes of itself.
+            "CUSTOS_AUDIT__EVERY_HOURS": "0",
         }
 
     def found(self):

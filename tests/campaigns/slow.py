@@ -239,6 +239,13 @@ class Swarm:
             one.close()
             del self.open[one]
 
+    def begin(self):
+        """Waits until the first bytes of every answer are there, and takes none of them."""
+        for one in self.open:
+            one.settimeout(30)
+            one.recv(1, socket.MSG_PEEK)
+            one.setblocking(False)
+
     def outlast(self, seconds, drips=True):
         """Looks until all are closed, for so long; gives how many are still open."""
         end = time.monotonic() + seconds
@@ -361,6 +368,7 @@ class Campaign:
         other = Slowhttptest(self.room, "-B", 200, self.body_seconds + MARGIN_SECONDS + 2)
         bodies = slow_bodies(self.room, 200, self.random)
         still = readers(self.room, READERS, self.random, path, token)
+        still.begin()
         begun = time.monotonic()
         planted = slow_bodies(self.unlimited, 50, self.random)
         kept = bodies.outlast(self.body_seconds + MARGIN_SECONDS + 2)

@@ -88,6 +88,7 @@ pub mod kind {
     /// Every kind that a room may write, ascending; a reader takes others too.
     pub const ALL: &[&str] = &[
         "account_status",
+        "audit",
         BUNDLE,
         "bundle_taken",
         "case_merge",

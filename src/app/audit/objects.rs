@@ -44,6 +44,10 @@ impl Audit<'_> {
             return Ok(());
         }
         let bytes = |object: &ToRead| object.stored.layout().stored_len();
+        let compared = options
+            .after
+            .and_then(|after| objects.iter().position(|object| object.item == after));
+        let objects = &objects[compared.map_or(0, |at| at + 1)..];
         let total = objects.iter().map(bytes).sum();
         for object in objects {
             self.progress(Phase::Content, self.report.checked.stored_bytes, total);
@@ -58,6 +62,7 @@ impl Audit<'_> {
                 }
             }
             self.report.checked.stored_bytes += bytes(object);
+            self.compared = Some(object.item);
         }
         self.progress(Phase::Content, total, total);
         self.orphans(connection)

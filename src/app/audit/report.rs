@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use custos_core::ids::{ObjectId, ScopeId};
+use custos_core::ids::{Id, ObjectId, ScopeId};
 use serde::Serialize;
 
 /// Findings that a report names; more are only counted.
@@ -261,4 +261,8 @@ pub struct Progress {
     pub done: u64,
     /// How many there are.
     pub total: u64,
+    /// Findings so far.
+    pub findings: u64,
+    /// The item whose content was compared last.
+    pub item: Option<Id>,
 }

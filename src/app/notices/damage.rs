@@ -73,6 +73,26 @@ pub async fn take_up(room: &Room, data: &Path) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// Tells that an audit found something, once for each audit. For a thread of its own.
+///
+/// # Errors
+/// The register can't be written.
+pub fn tell(room: &Room, audit: Id) -> Result<(), Error> {
+    room.writer.submit_blocking(Tell { audit })?;
+    Ok(())
+}
+
+/// The same within a command.
+///
+/// # Errors
+/// The register can't be read or written.
+pub fn tell_once(tx: &mut Tx<'_>, audit: Id) -> Result<(), Error> {
+    if !outbox::is_told(tx.connection, Kind::DamageFound.name(), audit)? {
+        queue(tx, &Event::DamageFound { audit })?;
+    }
+    Ok(())
+}
+
 fn read(path: &Path) -> Option<Id> {
     let mut text = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_NOTE_BYTES).read_to_end(&mut text));
@@ -100,9 +120,6 @@ impl Command for Tell {
     type Output = ();
 
     fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
-        if !outbox::is_told(tx.connection, Kind::DamageFound.name(), self.audit)? {
-            queue(tx, &Event::DamageFound { audit: self.audit })?;
-        }
-        Ok(())
+        Ok(tell_once(tx, self.audit)?)
     }
 }

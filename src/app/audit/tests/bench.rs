@@ -124,7 +124,10 @@ impl Copy {
             store: &self.store,
             keyring: &self.keyring,
         };
-        let options = Options { content };
+        let options = Options {
+            content,
+            ..Options::default()
+        };
         let report = run(parts, self.runtime.handle(), options, &mut |_| {});
         let report = report.expect("an audit goes to its end");
         let told = serde_json::to_string(&report).expect("a report is JSON");

@@ -1,0 +1,190 @@
+//! Rounds over sound and damaged rooms, and rounds that were cut.
+
+use custos_core::ids::ItemId;
+use futures::StreamExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::app::{SignedIn, cases::tests::Case, evidence, notices::reading};
+
+const HOURS: Duration = Duration::from_secs(3_600);
+const PACE: Pace = Pace {
+    every: Duration::from_secs(24 * 3_600),
+    bytes_per_second: NonZeroU32::MAX,
+};
+
+struct Bench {
+    case: Case,
+    data: TempDir,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        Self {
+            case: Case::new().await,
+            data: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    async fn round(&self) -> Report {
+        let (room, data) = (self.case.world.room.clone(), self.data.path().to_owned());
+        let work = move || round(&room, &data, PACE);
+        let done = tokio::task::spawn_blocking(work).await.expect("no panic");
+        done.expect("a round goes to its end")
+    }
+
+    /// What the newest entry says of its round.
+    async fn entered(&self) -> Value {
+        let entries = self.case.world.entries(0).await;
+        let newest = entries.last().expect("an entry");
+        assert_eq!(newest.values()[slot::KIND], "audit");
+        newest.values()[slot::DETAIL].clone()
+    }
+
+    async fn told(&self, who: &SignedIn) -> usize {
+        let notices = reading::list(&self.case.world.room, who).await;
+        let mut told = notices.expect("a list");
+        told.retain(|notice| notice.kind == "damage_found");
+        told.len()
+    }
+
+    /// Takes the first object out of the store that is there.
+    async fn lose_an_object(&self) {
+        let store = &self.case.world.room.store;
+        let first = store.list_objects().next().await.expect("an object");
+        store
+            .delete(first.expect("listed").object)
+            .await
+            .expect("gone");
+    }
+
+    fn state(&self) -> State {
+        State::read(self.data.path()).expect("a state")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_over_a_sound_room_is_entered_and_tells_nobody() {
+    let bench = Bench::new().await;
+    bench.case.deposit("A1", "").await;
+    let before = bench.case.world.size();
+    let report = bench.round().await;
+    assert!(report.is_sound(), "{report:?}");
+    let detail = bench.entered().await;
+    assert_eq!(detail["entries"], json!(before));
+    assert_eq!(
+        (&detail["findings"], &detail["items"]),
+        (&json!(0), &json!(1))
+    );
+    assert!(detail["stored_bytes"].as_u64() > Some(0), "{detail}");
+    assert_eq!(bench.told(&bench.case.world.ana).await, 0);
+    assert_eq!(bench.state().last.expect("a last").findings, 0);
+    // What it entered is what the next one finds.
+    assert!(bench.round().await.is_sound());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_told_and_entered_and_sound_items_stay_readable() {
+    let bench = Bench::new().await;
+    let item: ItemId = bench.case.deposit("A1", "").await;
+    bench.lose_an_object().await;
+    let sound = bench.case.deposit("A2", "").await;
+    let report = bench.round().await;
+    assert_eq!(report.total, 1, "{report:?}");
+    assert_eq!(bench.entered().await["findings"], 1);
+    for who in [&bench.case.world.ana, &bench.case.custodian] {
+        assert_eq!(bench.told(who).await, 1);
+    }
+    assert_eq!(bench.told(&bench.case.officer).await, 0);
+    for item in [item, sound] {
+        let room = &bench.case.world.room;
+        evidence::read_item(room, &bench.case.officer, item)
+            .await
+            .expect("its page opens");
+    }
+    // A round more finds it again, and tells it again: it is still so.
+    bench.round().await;
+    assert_eq!(bench.told(&bench.case.world.ana).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_that_was_cut_goes_on_with_what_it_had_not_compared() {
+    let bench = Bench::new().await;
+    let compared = bench.case.deposit("A1", "").await;
+    bench.lose_an_object().await;
+    bench.case.deposit("A2", "").await;
+    let whole = bench.round().await.checked.stored_bytes;
+    let now = bench.case.world.room.core.ambient.now();
+    let cut = Round {
+        id: Id::from_bytes([7; 16]),
+        began_at: now,
+        after: Some(compared.id()),
+        stored_bytes: 1_000,
+        findings: 3,
+    };
+    let state = State {
+        round: Some(cut),
+        ..bench.state()
+    };
+    state.keep(bench.data.path()).expect("kept");
+    let room = &bench.case.world.room;
+    let due = due_in(room, bench.data.path(), PACE.every).expect("known");
+    assert_eq!(due, Duration::ZERO, "a round that was cut goes on at once");
+    let report = bench.round().await;
+    assert!(
+        report.is_sound(),
+        "the lost object is behind it: {report:?}"
+    );
+    assert!(report.checked.stored_bytes < whole);
+    let detail = bench.entered().await;
+    assert_eq!(
+        (&detail["audit"], &detail["findings"]),
+        (&json!(cut.id), &json!(3))
+    );
+    let read = report.checked.stored_bytes + 1_000;
+    assert_eq!(detail["stored_bytes"], json!(read));
+    assert_eq!(bench.state().round, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rounds_come_after_their_span_whatever_the_clock_does() {
+    let bench = Bench::new().await;
+    let (room, data) = (&bench.case.world.room, bench.data.path());
+    let due = || due_in(room, data, PACE.every).expect("known");
+    assert_eq!(due(), 24 * HOURS, "none begins under a new room");
+    bench.case.world.clock.advance(23 * HOURS);
+    assert_eq!(due(), HOURS);
+    bench.case.world.clock.advance(2 * HOURS);
+    assert_eq!(due(), Duration::ZERO);
+    bench.round().await;
+    assert_eq!(due(), 24 * HOURS);
+    // The clock was wrong by years when the last one ended.
+    let far = State {
+        next_at: after(room.core.ambient.now(), 100_000 * HOURS),
+        ..bench.state()
+    };
+    far.keep(data).expect("kept");
+    assert_eq!(due(), 24 * HOURS);
+    // A file that can't be read is none.
+    std::fs::write(State::file(data), "?").expect("written");
+    assert_eq!(due(), 24 * HOURS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_slowly_is_the_same() {
+    let bench = Bench::new().await;
+    bench.case.deposit("A1", "").await;
+    let store = &bench.case.world.room.store;
+    let object = store.list_objects().next().await.expect("an object");
+    let listed = object.expect("listed");
+    let slow = store.paced(NonZeroU32::new(1 << 20).expect("not zero"));
+    for range in [0..listed.size, 3..17] {
+        let read = slow
+            .get_range(listed.object, range.clone())
+            .await
+            .expect("read");
+        let same = store.get_range(listed.object, range).await.expect("read");
+        assert_eq!(read, same);
+    }
+}
