@@ -14,8 +14,10 @@ what is kept there. Prints its seed and `N passed, N failed`. Needs openssl and 
 """
 
 import argparse
+import array
 import concurrent.futures
 import contextlib
+import fcntl
 import http.client
 import multiprocessing
 import pathlib
@@ -28,6 +30,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -196,6 +199,13 @@ def address(number):
     return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
+def waiting(connection):
+    """Bytes that came and were not taken."""
+    count = array.array("i", [0])
+    fcntl.ioctl(connection, termios.FIONREAD, count)
+    return count[0]
+
+
 class Swarm:
     """Connections that are kept open as long as the server lets them be."""
 
@@ -239,12 +249,16 @@ class Swarm:
             one.close()
             del self.open[one]
 
-    def begin(self):
-        """Waits until the first bytes of every answer are there, and takes none of them."""
-        for one in self.open:
-            one.settimeout(30)
-            one.recv(1, socket.MSG_PEEK)
-            one.setblocking(False)
+    def filled(self, seconds):
+        """Waits until no more comes to anybody who takes nothing, for three seconds; at most so
+        long. A busy machine takes a while to fill what the system keeps of every answer."""
+        end = time.monotonic() + seconds
+        before, since = -1, time.monotonic()
+        while time.monotonic() < min(end, since + 3):
+            there = sum(waiting(one) for one in self.open)
+            if there != before:
+                before, since = there, time.monotonic()
+            time.sleep(0.1)
 
     def outlast(self, seconds, drips=True):
         """Looks until all are closed, for so long; gives how many are still open."""
@@ -368,7 +382,7 @@ class Campaign:
         other = Slowhttptest(self.room, "-B", 200, self.body_seconds + MARGIN_SECONDS + 2)
         bodies = slow_bodies(self.room, 200, self.random)
         still = readers(self.room, READERS, self.random, path, token)
-        still.begin()
+        still.filled(60)
         begun = time.monotonic()
         planted = slow_bodies(self.unlimited, 50, self.random)
         kept = bodies.outlast(self.body_seconds + MARGIN_SECONDS + 2)
@@ -397,6 +411,8 @@ class Campaign:
                 while data := one.recv(1 << 16):
                     got += len(data)
             cut += got < LARGE_BYTES
+            if got >= LARGE_BYTES:
+                print(f"      a reader that stood still got {got} bytes when it read at last")
             one.close()
         still.open = {}
         return cut
