@@ -136,6 +136,10 @@ pub struct Limits {
     pub per_peer: Option<NonZeroU32>,
     /// Requests at a time on one connection of HTTP/2: 64.
     pub streams: Option<NonZeroU32>,
+    /// Requests of one account, or of one token, at once and in `caller_seconds`: 30,000.
+    pub caller_requests: Option<NonZeroU32>,
+    /// Seconds in which a caller has all of `caller_requests` again: 60.
+    pub caller_seconds: Option<NonZeroU32>,
     /// Seconds that running requests may go on when the room is told to stop: 30.
     pub stop_seconds: Option<NonZeroU32>,
 }
