@@ -14,7 +14,10 @@ use rocket::{
 use serde_json::json;
 use tracing::error;
 
-use super::{methods, origins::Side};
+use super::{
+    methods,
+    origins::{self, Side},
+};
 use crate::app;
 
 /// Seconds after which a program may try again when the room can't write or read.
@@ -349,6 +352,7 @@ fn shape(request: &Request<'_>) -> Shape {
         (Side::Room, Some("api" | "health")) => Shape::Json,
         (Side::Room, _) if is_script(request) => Shape::Json,
         (Side::Room, _) => Shape::Page,
+        (Side::Nowhere, _) if origins::is_for_program(request) => Shape::Json,
         _ => Shape::Line,
     }
 }

@@ -149,6 +149,8 @@ class Room:
         self.program = program or binary("custos", "CUSTOS_BIN")
         self.port = port or free_port()
         self.process = None
+        # Settings of its own, as variables.
+        self.settings = {}
         self.starts = []
 
     def environment(self):
@@ -161,6 +163,7 @@ class Room:
             "CUSTOS_HTTP__ORIGIN": f"http://localhost:{self.port}",
             "CUSTOS_HTTP__CONTENT_ORIGIN": f"http://content.localhost:{self.port}",
             "CUSTOS_LOG__LEVEL": "warn",
+            **self.settings,
         }
 
     def found(self):

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod filed;
+mod hardened;
 mod noticed;
 mod rows;
 mod twice;

@@ -230,6 +230,16 @@ pub fn headers() -> Value {
     })
 }
 
+/// What an answer is described as: its problems, and what else may be known of it.
+fn described(status: u16, problems: &str) -> String {
+    match status {
+        431 => format!(
+            "{problems} A head of more than twice what it may have is answered without a body."
+        ),
+        _ => problems.into(),
+    }
+}
+
 /// The answers of failures, by name: one for each status.
 pub fn responses() -> Value {
     let mut responses = Map::new();
@@ -245,7 +255,7 @@ pub fn responses() -> Value {
             .map(|(name, title, _)| format!("`{name}`: {title}."))
             .collect();
         let mut response = json!({
-            "description": said.join(" "),
+            "description": described(*status, &said.join(" ")),
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
         });
         let headers = match status {
