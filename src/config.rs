@@ -1,14 +1,12 @@
 //! Settings: built-in values, then one TOML file, then `CUSTOS_` variables.
 
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf};
 
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
-
-use crate::app::auditing::Pace;
 
 /// All settings of one room.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,19 +45,6 @@ impl Default for Audit {
             every_hours: 24,
             mebibytes_per_second: NonZeroU32::new(16).expect("it is not zero"),
         }
-    }
-}
-
-impl Audit {
-    /// How often and how fast; none where the room is not to audit itself.
-    pub fn pace(&self) -> Option<Pace> {
-        let every = NonZeroU32::new(self.every_hours)?;
-        Some(Pace {
-            every: Duration::from_secs(3_600) * every.get(),
-            bytes_per_second: self
-                .mebibytes_per_second
-                .saturating_mul(NonZeroU32::new(1 << 20).expect("it is not zero")),
-        })
     }
 }
 
@@ -172,6 +157,10 @@ pub struct Limits {
     pub per_peer: Option<NonZeroU32>,
     /// Requests at a time on one connection of HTTP/2: 64.
     pub streams: Option<NonZeroU32>,
+    /// Requests of one account, or of one token, at once and in `caller_seconds`: 30,000.
+    pub caller_requests: Option<NonZeroU32>,
+    /// Seconds in which a caller has all of `caller_requests` again: 60.
+    pub caller_seconds: Option<NonZeroU32>,
     /// Seconds that running requests may go on when the room is told to stop: 30.
     pub stop_seconds: Option<NonZeroU32>,
 }

@@ -19,6 +19,7 @@ mod json;
 mod media;
 mod methods;
 pub mod origins;
+mod quota;
 mod range;
 mod room;
 mod sent;
@@ -42,6 +43,7 @@ use self::{
     front::{Pass, Passed, limits::Limits, tls},
     headers::Headers,
     origins::{Apart, Origins},
+    quota::Quotas,
 };
 use crate::app::Room;
 
@@ -67,7 +69,8 @@ pub struct Edge {
 }
 
 /// The room's Rocket, not yet launched: on a loopback port of its own, for the front alone.
-pub fn rocket(room: Room, origins: &Origins, pass: Pass) -> Rocket<Build> {
+pub fn rocket(room: Room, edge: &Edge, pass: Pass) -> Rocket<Build> {
+    let origins = &edge.origins;
     let config = Config {
         address: Ipv4Addr::LOCALHOST.into(),
         port: 0,
@@ -91,6 +94,7 @@ pub fn rocket(room: Room, origins: &Origins, pass: Pass) -> Rocket<Build> {
     rocket::custom(config)
         .manage(room)
         .manage(origins.clone())
+        .manage(Quotas::new(&edge.limits))
         // First: nothing that came past the front is looked at by anything else.
         .attach(Passed(pass))
         .attach(Shield::new())

@@ -63,6 +63,28 @@ pub enum Wish {
     },
 }
 
+impl Wish {
+    /// A bundle with the content or without it. What is given and not looked at must be right
+    /// all the same: whoever gave it relies on it.
+    ///
+    /// # Errors
+    /// The purpose is none of the list, or the words are not a text.
+    pub fn of(content: bool, purpose: String, why: String) -> Result<Self, Error> {
+        if content {
+            return Ok(Self::Content { purpose, why });
+        }
+        if !purpose.is_empty() {
+            purpose_of(&purpose)?;
+        }
+        text::text("why", &why)?;
+        Ok(Self::History)
+    }
+}
+
+fn purpose_of(code: &str) -> Result<PurposeCode, Error> {
+    PurposeCode::of(code).ok_or_else(|| Error::invalid("`purpose` is not in the list of purposes"))
+}
+
 /// Makes a bundle of an item's custody, ready to be sent.
 ///
 /// # Errors
@@ -77,9 +99,8 @@ pub async fn bundle(
     let purpose = match wish {
         Wish::History => None,
         Wish::Content { purpose, why } => {
-            let code = PurposeCode::of(&purpose)
-                .ok_or_else(|| Error::invalid("`purpose` is not in the list of purposes"))?;
-            Some((code, text::text("purpose", &why)?))
+            let code = purpose_of(&purpose)?;
+            Some((code, text::text("why", &why)?))
         }
     };
     let (core, room_id, who) = (room.core.clone(), room.id, *who);

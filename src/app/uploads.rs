@@ -24,7 +24,7 @@ use crate::{
     db::uploads::{self, UploadRow},
 };
 
-use taking::{Announce, Fresh, TakeIn};
+use taking::{Announce, Fresh, MayDeposit, TakeIn};
 pub use told::{
     DeclaredHash, FileName, HexName, MAX_FILE_NAME_BYTES, MAX_OFFSET_MINUTES, NewDerivation,
     NewItem, PARTICULARS,
@@ -66,6 +66,16 @@ pub struct Deposited {
     pub mismatches: Vec<Mismatch>,
     /// Whether it was deposited restricted, so that its depositor sees it no more.
     pub restricted: bool,
+}
+
+/// Whether somebody may deposit in a case, before they fill in a form.
+///
+/// # Errors
+/// Refused.
+pub async fn may_deposit(room: &Room, who: &SignedIn, case: CaseId) -> Result<(), Error> {
+    let command = MayDeposit { who: *who, case };
+    room.writer.submit(command).await?;
+    Ok(())
 }
 
 /// Keeps what is told of an item, and gives the id under which its bytes are sent.

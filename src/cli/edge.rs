@@ -81,6 +81,8 @@ fn limits(set: &config::Limits) -> Limits {
         connections: number(set.connections, built_in.connections),
         per_peer: number(set.per_peer, built_in.per_peer),
         streams: number(set.streams, built_in.streams),
+        caller_requests: number(set.caller_requests, built_in.caller_requests),
+        caller_window: seconds(set.caller_seconds, built_in.caller_window),
         grace: seconds(set.stop_seconds, built_in.grace),
     }
 }

@@ -1,6 +1,6 @@
 //! `custos serve`: opens the room and answers until it is told to stop.
 
-use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
+use std::{future::Future, num::NonZeroU32, process::ExitCode, sync::Arc, time::Duration};
 
 use custos_core::checkpoint::VerifierKey;
 use tokio::{
@@ -13,11 +13,13 @@ use super::{Failed, edge::edge, outlets};
 use crate::{
     ambient::Ambient,
     app::{
-        Room, backup,
+        Room,
+        auditing::Pace,
+        backup,
         notices::Outlets,
         open::{self, OpenError, Places},
     },
-    config::Config,
+    config::{self, Config},
     http::{
         front::{Front, Stopper, tls::Tls},
         text,
@@ -92,7 +94,7 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let forgetter = tokio::spawn(async move { jobs::forget::run(&forgetting).await });
     let (notifying, data) = (room.clone(), config.data.clone());
     let notifier = tokio::spawn(async move { jobs::notify::run(&notifying, &data).await });
-    let auditor = config.audit.pace().map(|pace| {
+    let auditor = pace(&config.audit).map(|pace| {
         let (auditing, data) = (room.clone(), config.data.clone());
         tokio::spawn(async move { jobs::audit::run(&auditing, data, pace).await })
     });
@@ -116,6 +118,16 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     served?;
     info!("the room is closed");
     Ok(ExitCode::SUCCESS)
+}
+
+/// How often and how fast the room audits itself; none where it is not to.
+fn pace(set: &config::Audit) -> Option<Pace> {
+    let mebibyte = NonZeroU32::new(1 << 20).expect("it is not zero");
+    let every = NonZeroU32::new(set.every_hours)?;
+    Some(Pace {
+        every: Duration::from_secs(3_600) * every.get(),
+        bytes_per_second: set.mebibytes_per_second.saturating_mul(mebibyte),
+    })
 }
 
 /// Heeds the signals of the process: SIGTERM and SIGINT stop the room, a second one cuts what

@@ -14,7 +14,10 @@ use rocket::{
 use serde_json::json;
 use tracing::error;
 
-use super::{methods, origins::Side};
+use super::{
+    methods,
+    origins::{self, Side},
+};
 use crate::app;
 
 /// Seconds after which a program may try again when the room can't write or read.
@@ -40,6 +43,15 @@ pub enum Failure {
     Forged,
     /// A token whose rights do not reach that far.
     Rights,
+    /// One request more than a caller may make.
+    Quota {
+        /// What they may make at once, and in `window`.
+        requests: u32,
+        /// Seconds in which they have all of them again.
+        window: u64,
+        /// Seconds until they have one.
+        seconds: u64,
+    },
     /// A range outside the content, more than one, or none that can be read.
     Range {
         /// Bytes of the content.
@@ -131,6 +143,11 @@ pub const KNOWN: &[(&str, &str, Status)] = &[
         "Head too large",
         Status::RequestHeaderFieldsTooLarge,
     ),
+    (
+        "quota-exceeded",
+        "Too many requests",
+        Status::TooManyRequests,
+    ),
     ("crowded", "Too many at a time", Status::TooManyRequests),
     ("busy", "Busy", Status::ServiceUnavailable),
     ("defect", "A defect", Status::InternalServerError),
@@ -200,6 +217,7 @@ impl Failure {
             Self::TooLarge { .. } => "too-large",
             Self::Forged => "forged",
             Self::Rights => "rights",
+            Self::Quota { .. } => "quota-exceeded",
             Self::Range { .. } => "range",
             Self::Method { .. } => "method",
             Self::Misdirected => "misdirected",
@@ -226,6 +244,14 @@ impl Failure {
                     .into()
             }
             Self::Rights => "the token's rights do not reach that far; nothing was changed".into(),
+            Self::Quota {
+                requests,
+                window,
+                seconds,
+            } => format!(
+                "more than {requests} requests in {window} seconds by this account or token; \
+                 nothing was changed, wait {seconds} seconds"
+            ),
             Self::Range { size } => {
                 format!("one range within 0 to {size} bytes can be asked for")
             }
@@ -264,10 +290,11 @@ impl Failure {
         }
     }
 
-    fn retry_seconds(&self) -> Option<u64> {
+    /// Seconds until it helps to ask again, where that is known.
+    pub fn retry_seconds(&self) -> Option<u64> {
         use app::Error as E;
         match self {
-            Self::App(E::TooMany { seconds }) => Some(*seconds),
+            Self::App(E::TooMany { seconds }) | Self::Quota { seconds, .. } => Some(*seconds),
             Self::App(E::CustodyUnavailable(_) | E::StoreUnavailable(_) | E::Full) => {
                 Some(RETRY_SECONDS)
             }
@@ -325,6 +352,7 @@ fn shape(request: &Request<'_>) -> Shape {
         (Side::Room, Some("api" | "health")) => Shape::Json,
         (Side::Room, _) if is_script(request) => Shape::Json,
         (Side::Room, _) => Shape::Page,
+        (Side::Nowhere, _) if origins::is_for_program(request) => Shape::Json,
         _ => Shape::Line,
     }
 }

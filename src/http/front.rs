@@ -159,7 +159,7 @@ impl Front {
             }
             Box::pin(async {})
         });
-        let rocket = rocket(room, &edge.origins, pass.clone())
+        let rocket = rocket(room, edge, pass.clone())
             .attach(liftoff)
             .ignite()
             .await

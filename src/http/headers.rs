@@ -5,7 +5,10 @@ use rocket::{
     fairing::{Fairing, Info, Kind},
 };
 
-use super::origins::{Origins, Side};
+use super::{
+    origins::{Origins, Side},
+    quota,
+};
 
 /// Switched off: everything that a page of ours never asks a browser for.
 const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), \
@@ -75,6 +78,7 @@ impl Fairing for Headers {
         if self.encrypted {
             response.set_raw_header("Strict-Transport-Security", TRANSPORT);
         }
+        quota::tell(request, response);
         // Private unless a route says otherwise.
         if !response.headers().contains("Cache-Control") {
             response.set_raw_header("Cache-Control", "no-store");

@@ -1,5 +1,7 @@
 //! Metadata in: JSON read strictly, so that two readers never see different members.
 
+mod objects;
+
 use std::fmt;
 
 use custos_core::hash::{Hash, sha256};
@@ -14,6 +16,8 @@ use serde::{
 use serde_json::{Map, Number, Value};
 use tokio::io::AsyncReadExt;
 
+use self::objects::Objects;
+pub use self::objects::tagged;
 use super::errors::Failure;
 
 /// Longest metadata in bytes.
@@ -105,7 +109,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value))
         .map_err(malformed)?;
-    T::deserialize(value).map_err(malformed)
+    T::deserialize(Objects(value)).map_err(malformed)
 }
 
 /// Builds a value and refuses what `serde_json` would let the last of two members decide.
@@ -240,5 +244,55 @@ mod tests {
         let bottomless = format!(r#"{{"inner":{}"#, "[".repeat(30_000));
         assert!(refused(&bottomless).contains("deeper"));
         assert!(refused("\u{feff}{}").contains("can't be read"));
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[serde(default)]
+        many: Vec<Inner>,
+        one: Option<Inner>,
+        #[serde(default, deserialize_with = "some")]
+        which: Option<Which>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[serde(default)]
+        name: String,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "is", rename_all = "lowercase")]
+    enum Which {
+        Named { name: String },
+    }
+
+    fn some<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Which>, D::Error> {
+        tagged(reader).map(Some)
+    }
+
+    #[test]
+    fn an_array_is_no_object_wherever_it_stands() {
+        let read = |text: &str| parse::<Outer>(text.as_bytes());
+        let whole = r#"{"many":[{"name":"a"},{}],"one":null,"which":{"is":"named","name":"n"}}"#;
+        let whole = read(whole).map_err(|failure| failure.problem().detail);
+        let whole = whole.expect("it is read");
+        assert_eq!((whole.many.len(), whole.many[0].name.as_str()), (2, "a"));
+        assert!(whole.one.is_none());
+        assert!(matches!(whole.which, Some(Which::Named { name }) if name == "n"));
+        for odd in [
+            "[]",
+            "[[]]",
+            r#"{"many":[[]]}"#,
+            r#"{"many":[["a"]]}"#,
+            r#"{"one":[]}"#,
+            r#"{"which":["named","n"]}"#,
+            r#"{"which":{"is":["named"],"name":"n"}}"#,
+        ] {
+            let failure = read(odd).expect_err(odd);
+            assert_eq!(failure.problem().status.code, 400, "{odd}");
+        }
     }
 }

@@ -137,6 +137,14 @@ impl Side {
     }
 }
 
+/// Whether the address that was asked for is one for programs, kept before it is taken away.
+struct ForProgram(bool);
+
+/// Whether a request to a host that is not ours asked for what programs ask for.
+pub fn is_for_program(request: &Request<'_>) -> bool {
+    request.local_cache(|| ForProgram(false)).0
+}
+
 /// Looks at the host before any route does.
 pub struct Apart(pub Origins);
 
@@ -159,6 +167,7 @@ impl Fairing for Apart {
         let side = *request.local_cache(|| side);
         let first = request.uri().path().segments().next();
         let of_content = first == Some(CONTENT_PATH);
+        request.local_cache(|| ForProgram(matches!(first, Some("api" | "health"))));
         if side == Side::Nowhere || of_content != (side == Side::Content) {
             let nowhere = uri::Origin::parse(NOWHERE).expect("the path is of its form");
             request.set_uri(nowhere);

@@ -169,6 +169,8 @@ class Room:
         self.program = program or binary("custos", "CUSTOS_BIN")
         self.port = port or free_port()
         self.process = None
+        # Settings of its own, as variables.
+        self.settings = {}
         self.starts = []
         # How far ahead the clocks of the programs are, in hours.
         self.hours_ahead = 0
@@ -186,6 +188,7 @@ class Room:
             "CUSTOS_LOG__LEVEL": "warn",
             # No entry comes of itself.
             "CUSTOS_AUDIT__EVERY_HOURS": "0",
+            **self.settings,
         }
 
     def found(self):

@@ -24,9 +24,10 @@ python3 tests/campaigns/backup.py --rounds "$rounds"
 python3 tests/campaigns/bulk.py --files "$files"
 python3 tests/campaigns/case.py
 python3 tests/campaigns/slow.py ${1+"$1"}
+: "${CUSTOS_PYTHON:=$PWD/target/venv/bin/python}"
+"$CUSTOS_PYTHON" tests/campaigns/api.py ${1+"$1"}
 if [ "${1-}" = --long ]; then
   cargo build --quiet --release --locked -p custos -p custos-verify --bins
-  : "${CUSTOS_PYTHON:=$PWD/target/venv/bin/python}"
   CUSTOS_PYTHON=$CUSTOS_PYTHON CUSTOS_BIN=target/release/custos \
     CUSTOS_VERIFY_BIN=target/release/custos-verify python3 tests/campaigns/large.py
 fi

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod filed;
+mod hardened;
 mod noticed;
 mod rows;
 mod twice;
@@ -23,7 +24,7 @@ use crate::support::{TestApp, edge};
 async fn every_route_has_a_row() {
     let app = TestApp::start().await;
     let pass = Pass::fresh(&app.room.core.ambient);
-    let rocket = custos::http::rocket(app.room.clone(), &edge(app.port).origins, pass);
+    let rocket = custos::http::rocket(app.room.clone(), &edge(app.port), pass);
     let mounted: BTreeSet<String> = rocket
         .routes()
         .map(|route| format!("{} {}", route.method, route.uri))

@@ -16,6 +16,7 @@ mod once;
 mod origins;
 mod pages;
 mod pages_of_the_manual;
+mod quota;
 mod ranges;
 mod reference;
 mod register;

@@ -39,7 +39,7 @@ async fn the_document_is_for_anyone_and_as_it_stands_in_the_repository() {
 async fn every_route_of_the_api_is_in_the_document_and_nothing_else() {
     let app = TestApp::start().await;
     let pass = Pass::fresh(&app.room.core.ambient);
-    let rocket = custos::http::rocket(app.room.clone(), &edge(app.port).origins, pass);
+    let rocket = custos::http::rocket(app.room.clone(), &edge(app.port), pass);
     let routes = rocket.routes().filter_map(|route| {
         let path = route.uri.path();
         let of_api = path.starts_with("/api/") || path == "/health";

@@ -35,6 +35,24 @@ use crate::{
     },
 };
 
+/// Asks whether somebody may deposit, and leaves no entry unless they may not.
+pub(super) struct MayDeposit {
+    pub(super) who: SignedIn,
+    pub(super) case: CaseId,
+}
+
+impl Command for MayDeposit {
+    type Output = ();
+
+    fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+        let asking = tx.asking(&self.who)?;
+        let facts = tx.case::<Deposit>(&asking, self.case)?;
+        // The form shows nothing; its deposit is decided afresh.
+        let _asked_for = tx.permit::<Deposit>(&asking, &Resource::Case(facts.case))?;
+        Ok(())
+    }
+}
+
 /// Keeps what is told of an item before its bytes.
 pub(super) struct Announce {
     pub(super) who: SignedIn,

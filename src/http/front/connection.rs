@@ -43,6 +43,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 4 << 20;
 /// The most that is read of a body at once, in bytes.
 const READ_BYTES: usize = 128 << 10;
+/// Up to so many times what a head may have, it is the front that refuses it, in words; hyper
+/// refuses more with a bare 431, and reads no further.
+const TOLD_HEADS: usize = 2;
 /// What an HTTP/2 client may send ahead, on a stream and in all, in bytes.
 const WINDOW_BYTES: u32 = 1 << 20;
 /// What waits to be sent on an HTTP/2 stream, in bytes.
@@ -119,10 +122,10 @@ where
     let mut connection = http1::Builder::new()
         // The life of the connection decides, which tells a slow head from none.
         .header_read_timeout(None)
-        .max_header_size(limits.header_bytes)
-        // One more than the front lets through, so that it is the front that says no.
+        // More than the front lets through, so that it is the front that says no.
+        .max_header_size(told(limits))
         .max_headers(MAX_HEADERS + 1)
-        .max_buf_size(limits.header_bytes.max(READ_BYTES))
+        .max_buf_size(told(limits).max(READ_BYTES))
         .serve_connection(
             TokioIo::new(stream),
             service_fn(service(shared.clone(), peer, life.clone())),
@@ -151,7 +154,7 @@ where
         life: life.clone(),
         heads: false,
     };
-    let list = u32::try_from(limits.header_bytes).unwrap_or(u32::MAX);
+    let list = u32::try_from(told(limits)).unwrap_or(u32::MAX);
     let mut connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
@@ -274,4 +277,9 @@ async fn farewell(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: &[u8])
 /// Turns somebody away who never got a place.
 pub(super) async fn turn_away(stream: TcpStream, refusal: Refusal, limits: &Limits) {
     farewell(stream, &refusal.bytes(limits)).await;
+}
+
+/// Bytes of the largest head that is answered in words.
+fn told(limits: &Limits) -> usize {
+    limits.header_bytes.saturating_mul(TOLD_HEADS)
 }

@@ -26,6 +26,11 @@ pub const CONNECTIONS: u32 = 1024;
 pub const PER_PEER: u32 = 128;
 /// Requests at a time on one connection of HTTP/2.
 pub const STREAMS: u32 = 64;
+/// Requests of one caller at once, and in [`CALLER_WINDOW`]: enough for 10,000 small files, which
+/// take three each.
+pub const CALLER_REQUESTS: u32 = 30_000;
+/// The time in which a caller has all of [`CALLER_REQUESTS`] again.
+pub const CALLER_WINDOW: Duration = Duration::from_secs(60);
 /// How long running requests may go on when the room is told to stop.
 pub const GRACE: Duration = Duration::from_secs(30);
 
@@ -60,6 +65,10 @@ pub struct Limits {
     pub per_peer: u32,
     /// Requests at a time on one connection of HTTP/2.
     pub streams: u32,
+    /// Requests of one account or token at once, and in `caller_window`.
+    pub caller_requests: u32,
+    /// The time in which a caller has all of `caller_requests` again.
+    pub caller_window: Duration,
     /// How long running requests may go on when the room is told to stop.
     pub grace: Duration,
 }
@@ -78,6 +87,8 @@ impl Default for Limits {
             connections: CONNECTIONS,
             per_peer: PER_PEER,
             streams: STREAMS,
+            caller_requests: CALLER_REQUESTS,
+            caller_window: CALLER_WINDOW,
             grace: GRACE,
         }
     }

@@ -32,6 +32,7 @@ use crate::{
         errors::Failure,
         json::{MAX_METADATA_BYTES, whole_body},
         origins::Origins,
+        quota,
         room::reference,
         tags,
     },
@@ -55,7 +56,7 @@ impl<'a, T: std::str::FromStr> FromParam<'a> for Named<T> {
     }
 }
 
-/// The address that the request came from.
+/// The address that the request came from, which limits attempts to show who one is.
 pub struct Peer(pub IpAddr);
 
 #[rocket::async_trait]
@@ -63,6 +64,7 @@ impl<'r> FromRequest<'r> for Peer {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, Self::Error> {
+        quota::attempt(request);
         // Requests without an address come from tests in the same process only.
         let address = request.client_ip();
         Outcome::Success(Self(address.unwrap_or(Ipv4Addr::UNSPECIFIED.into())))
@@ -134,7 +136,10 @@ pub async fn seat(request: &Request<'_>) -> Result<Seat, Failure> {
         })
         .await;
     match session {
-        Some(session) => Ok(Seat(session.clone())),
+        Some(session) => {
+            quota::spend(request, session.who.account.id())?;
+            Ok(Seat(session.clone()))
+        }
         None => Err(Failure::stashed(request).unwrap_or(app::Error::SignedOut.into())),
     }
 }
@@ -299,6 +304,7 @@ async fn caller(request: &Request<'_>, right: Option<Right>) -> Result<SignedIn,
             .filter(|(scheme, _)| given.next().is_none() && scheme.eq_ignore_ascii_case("bearer"));
         let (_, secret) = bearer.ok_or(app::Error::SignedOut)?;
         let (who, rights) = sessions::token(room(request), secret.trim()).await?;
+        quota::spend(request, who.holder)?;
         return match right {
             Some(right) if rights.contains(&right) => keyed(request, who),
             _ => Err(Failure::Rights),

@@ -30,6 +30,8 @@ use crate::{
 pub struct Page<T> {
     template: T,
     status: Status,
+    /// Seconds until it helps to ask again.
+    retry: Option<u64>,
 }
 
 impl<T> Page<T> {
@@ -38,6 +40,7 @@ impl<T> Page<T> {
         Self {
             template,
             status: Status::Ok,
+            retry: None,
         }
     }
 
@@ -46,6 +49,7 @@ impl<T> Page<T> {
         Self {
             template,
             status: failure.problem().status,
+            retry: failure.retry_seconds(),
         }
     }
 }
@@ -56,10 +60,12 @@ impl<'r, T: Template> Responder<'r, 'static> for Page<T> {
             error!(error = %failed, "a page can't be written");
             Status::InternalServerError
         })?;
-        Response::build_from(page.respond_to(request)?)
-            .status(self.status)
-            .header(ContentType::HTML)
-            .ok()
+        let mut response = Response::build_from(page.respond_to(request)?);
+        response.status(self.status).header(ContentType::HTML);
+        if let Some(seconds) = self.retry {
+            response.raw_header("Retry-After", seconds.to_string());
+        }
+        response.ok()
     }
 }
 

@@ -45,6 +45,8 @@ pub use user::User;
 
 /// Fifteen characters and more, as policy asks for.
 pub const WHY: &str = "to compare it with what the witness said";
+/// Headers that say when an answer was given, and how many were before.
+pub const MOVES: &[&str] = &["date", "ratelimit"];
 /// The host names of the two origins.
 pub const ROOM_HOST: &str = "localhost";
 pub const CONTENT_HOST: &str = "content.localhost";

@@ -67,14 +67,12 @@ pub async fn bundle(
     item: Named<ItemId>,
     asked: Metadata<Asked>,
 ) -> Result<Streamed, Failure> {
-    let wish = if asked.0.content {
-        Wish::Content {
-            purpose: asked.0.purpose,
-            why: asked.0.why,
-        }
-    } else {
-        Wish::History
-    };
+    let Asked {
+        content,
+        purpose,
+        why,
+    } = asked.0;
+    let wish = Wish::of(content, purpose, why)?;
     let bundle = bundles::bundle(room, &caller.0, item.0, wish).await?;
     Ok(bundled(bundle, item.0))
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     http::{
         errors::Failure,
-        json::Metadata,
+        json::{Metadata, tagged},
         room::guards::{Manager, Named, Reader},
         tags::Tagged,
     },
@@ -25,6 +25,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct NewRequest {
     /// Exactly what is asked for.
+    #[serde(deserialize_with = "tagged")]
     proposal: Proposal,
     /// Why.
     #[schema(value_type = schema::Line)]

@@ -353,6 +353,11 @@ impl Operation {
             }
             Gives::Bytes(kind) | Gives::Ranges(kind) => self.streamed(kind, &mut responses),
         }
+        if self.who != Who::Anyone {
+            for answer in responses.values_mut() {
+                parts::add_limits(answer);
+            }
+        }
         for status in self.problem_statuses() {
             let answer =
                 json!({"$ref": format!("#/components/responses/{}", parts::named(status))});

@@ -98,6 +98,17 @@ pub fn answered(names: &[&str]) -> Value {
     Value::Object(headers.collect())
 }
 
+/// Says of an answer that it tells its caller what is left to them.
+pub fn add_limits(answer: &mut Value) {
+    for (name, header) in answered(&["RateLimit", "RateLimit-Policy"])
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
+        answer["headers"][name] = header.clone();
+    }
+}
+
 fn reference<T: ToSchema>() -> Value {
     json!({"$ref": format!("#/components/schemas/{}", T::name())})
 }
@@ -201,18 +212,32 @@ fn digest(name: &str) -> Value {
 pub fn headers() -> Value {
     let header =
         |description: &str, schema: Value| json!({"description": description, "schema": schema});
+    // Where an answer has it, it always has it.
+    let always = |description: &str, schema: Value| json!({"description": description, "required": true, "schema": schema});
     let text = || json!({"type": "string"});
     json!({
-        "Location": header("Where it is.", json!({"type": "string", "format": "uri-reference"})),
-        "ETag": header("The tag of what is shown (RFC 9110, section 8.8.3), in quotes.", json!({"type": "string", "pattern": "^\"[A-Za-z0-9_.-]+\"$"})),
+        "Location": always("Where it is.", json!({"type": "string", "format": "uri-reference"})),
+        "ETag": always("The tag of what is shown (RFC 9110, section 8.8.3), in quotes.", json!({"type": "string", "pattern": "^\"[A-Za-z0-9_.-]+\"$"})),
         "Link": header("The pages beside this one (RFC 8288): `next`, `prev`.", text()),
-        "Repr-Digest": header("SHA-256 of the whole, also where a range of it is given (RFC 9530).", json!({"type": "string", "pattern": "^sha-256=:[A-Za-z0-9+/]{43}=:$"})),
-        "Content-Disposition": header("That it is to be taken away, and under which name.", text()),
-        "Accept-Ranges": header("Whether ranges can be asked for.", json!({"enum": ["bytes", "none"]})),
-        "Content-Range": header("Which bytes of how many these are.", text()),
+        "Repr-Digest": always("SHA-256 of the whole, also where a range of it is given (RFC 9530).", json!({"type": "string", "pattern": "^sha-256=:[A-Za-z0-9+/]{43}=:$"})),
+        "Content-Disposition": always("That it is to be taken away, and under which name.", text()),
+        "Accept-Ranges": always("Whether ranges can be asked for.", json!({"enum": ["bytes", "none"]})),
+        "Content-Range": always("Which bytes of how many these are.", text()),
         "Retry-After": header("Seconds until it helps to ask again, where that is known.", json!({"type": "integer", "minimum": 0})),
-        "WWW-Authenticate": header("How to sign in.", json!({"const": "Bearer"})),
+        "RateLimit-Policy": header("What a caller may ask for: `q` requests at once, and as many again in `w` seconds, evenly. A caller is an account with all its sessions, or one token.", text()),
+        "RateLimit": header("What is left of it to this caller: `r` requests, and no more than that in the next `t` seconds.", text()),
+        "WWW-Authenticate": always("How to sign in.", json!({"const": "Bearer"})),
     })
+}
+
+/// What an answer is described as: its problems, and what else may be known of it.
+fn described(status: u16, problems: &str) -> String {
+    match status {
+        431 => format!(
+            "{problems} A head of more than twice what it may have is answered without a body."
+        ),
+        _ => problems.into(),
+    }
 }
 
 /// The answers of failures, by name: one for each status.
@@ -230,7 +255,7 @@ pub fn responses() -> Value {
             .map(|(name, title, _)| format!("`{name}`: {title}."))
             .collect();
         let mut response = json!({
-            "description": said.join(" "),
+            "description": described(*status, &said.join(" ")),
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
         });
         let headers = match status {
@@ -241,6 +266,10 @@ pub fn responses() -> Value {
         };
         if !headers.is_empty() {
             response["headers"] = answered(headers);
+        }
+        // Of the others no caller was recognised.
+        if !matches!(status, 401 | 408 | 421 | 431) {
+            add_limits(&mut response);
         }
         responses.insert((*name).into(), response);
     }

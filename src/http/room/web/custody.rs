@@ -7,7 +7,7 @@ use rocket::{FromForm, State, get, http::ContentType, post};
 use super::{Page, Shell};
 use crate::{
     app::{
-        Room,
+        self, Room,
         bundles::{self, Wish},
         custody::{self, HistoryLine},
     },
@@ -141,14 +141,12 @@ pub async fn bundle(
     posted: Posted<Asked>,
 ) -> Result<Streamed, Failure> {
     let form = posted.form;
-    let wish = if form.what == "content" {
-        Wish::Content {
-            purpose: form.purpose,
-            why: form.why,
-        }
-    } else {
-        Wish::History
+    let content = match form.what.as_str() {
+        "history" => false,
+        "content" => true,
+        _ => return Err(app::Error::invalid("`what` is neither `history` nor `content`").into()),
     };
+    let wish = Wish::of(content, form.purpose, form.why)?;
     let bundle = bundles::bundle(room, posted.seat.who(), item.0, wish).await?;
     Ok(bundled(bundle, item.0))
 }

@@ -13,12 +13,12 @@ use serde_json::Value;
 use super::{Page, Shell, Shown, purposes, sessions::Nothing, then};
 use crate::{
     app::{
-        Room,
+        self, Room,
         corrections::{self, CorrectionSummary},
         evidence::{self, ItemPage},
         tags::Tag,
         transfers,
-        uploads::{Deposited, PARTICULARS},
+        uploads::{self, Deposited, PARTICULARS},
         views::{self, Holder},
     },
     http::{
@@ -195,6 +195,7 @@ pub async fn deposit_form(
     room: &State<Room>,
     case: Named<CaseId>,
 ) -> Result<Page<DepositPage>, Failure> {
+    uploads::may_deposit(room, seat.who(), case.0).await?;
     let shell = Shell::of(room, &seat, "cases").await?;
     Ok(Page::of(DepositPage {
         shell,
@@ -270,7 +271,11 @@ pub async fn open_view(
 ) -> Result<Redirect, Failure> {
     let form = &posted.form;
     let purpose = (form.purpose.as_str(), form.why.as_str());
-    let download = form.how == "download";
+    let download = match form.how.as_str() {
+        "view" => false,
+        "download" => true,
+        _ => return Err(app::Error::invalid("`how` is neither `view` nor `download`").into()),
+    };
     let view = views::open_view(room, posted.seat.who(), item.0, purpose, download).await?;
     Ok(then(format!("/views/{}", view.id)))
 }

@@ -144,10 +144,11 @@ pub async fn set_wall(
         _ => return Err(app::Error::invalid("`status` is neither `up` nor `down`").into()),
     };
     let between = (case.0, person(&form.person)?);
+    let shown = posted.seat.upon(&form.tag)?;
     // Nothing seen too early stands in the way of one that protects.
     let who = match wall {
         Wall::Up => *posted.seat.who(),
-        Wall::Down => posted.seat.upon(&form.tag)?,
+        Wall::Down => shown,
     };
     walls::set(room, &who, between, wall, &form.reason).await?;
     Ok(then(format!("/cases/{}", case.0)))
