@@ -14,7 +14,7 @@ use custos::{
     ambient::Ambient,
     app::{
         Error, Room, SignedIn,
-        cases::{self, Asked, NewCase, PAGE_ITEMS},
+        cases::{self, Asked, AskedCases, NewCase, PAGE_ITEMS},
         deciding::Means,
         entering::{Draft, Tx},
         found::{FirstAdministrator, found},
@@ -366,14 +366,27 @@ async fn starting(bench: Bench) -> Outcome<()> {
     for number in 0..CASES {
         bench.empty_case(&format!("26/{number}")).await?;
     }
-    let begin = Instant::now();
-    let listed = cases::list_cases(&bench.room, &bench.custodian)
-        .await?
-        .len();
-    println!(
-        "  listed {listed} cases in {:.0} ms",
-        begin.elapsed().as_secs_f64() * 1e3
-    );
+    let mut listed = 0;
+    for (name, query) in [
+        ("for the first time", &[][..]),
+        ("again", &[][..]),
+        ("newest first", &[("sort", "-opened")][..]),
+        ("with a word that one has", &[("q", "26/77")][..]),
+    ] {
+        let asked = AskedCases::of(query.iter().copied())?;
+        let rounds = if listed == 0 { 1 } else { ROUNDS };
+        let mut times = Vec::new();
+        for _ in 0..rounds {
+            let begin = Instant::now();
+            let list = cases::list_cases(&bench.room, &bench.custodian, &asked).await?;
+            times.push(begin.elapsed().as_secs_f64());
+            listed = listed.max(list.total);
+        }
+        println!(
+            "  a page of {listed} cases, {name:<26} {:>8.2} ms",
+            low(&mut times) * 1e3
+        );
+    }
     let Bench { room, places, .. } = bench;
     let store = room.store.clone();
     room.publisher.publish().await?;

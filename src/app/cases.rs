@@ -2,9 +2,11 @@
 
 mod asked;
 mod course;
+mod cursor;
 mod items;
 mod listing;
 mod merging;
+mod overview;
 #[cfg(test)]
 pub mod tests;
 
@@ -47,9 +49,10 @@ pub use items::{Facets, ItemList, ItemSummary, list_items};
 pub(super) use listing::shown_states;
 pub use listing::{
     CaseLinks, CasePage, CaseSummary, MayOnCase, MemberSummary, PartySummary, SuccessionSummary,
-    list_cases, read_case,
+    read_case,
 };
 pub use merging::merge;
+pub use overview::{AskedCases, CaseFacets, CaseList, list_cases};
 
 /// Longest case number, title, reference or name, in characters.
 pub const MAX_LINE_CHARS: usize = 300;

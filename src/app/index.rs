@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`case`] | the index of one case, by classes that policy can't tell apart |
+//! | [`cases`] | the index of the room's cases, for the list of them |
 //! | [`cut`] | one page of a list |
 //! | [`items`] | what is kept of each item |
 //! | `memory` | memory that is wiped |
@@ -14,6 +15,7 @@
 //! about classes, and every row that is shown is read and checked again (decision 12).
 
 pub mod case;
+pub mod cases;
 pub mod cut;
 pub mod items;
 mod memory;
@@ -32,7 +34,7 @@ use std::{
 use custos_core::ids::{CaseId, Timestamp};
 use tracing::debug;
 
-use self::case::CaseIndex;
+use self::{case::CaseIndex, cases::Cases};
 use super::{context::Core, error::Error};
 use crate::db::{
     Connection, DbError, Pool,
@@ -48,6 +50,8 @@ pub const MAX_BYTES: usize = 256 << 20;
 
 /// The indexes of a room's cases.
 pub struct Indexes {
+    /// Of the cases themselves.
+    pub cases: Cases,
     /// Held for moments only.
     shelves: Mutex<HashMap<CaseId, Arc<Shelf>>>,
     max_bytes: usize,
@@ -81,6 +85,7 @@ impl Indexes {
     /// Indexes that keep at most so many bytes.
     pub fn within(max_bytes: usize) -> Self {
         Self {
+            cases: Cases::default(),
             shelves: Mutex::default(),
             max_bytes,
         }
@@ -141,6 +146,7 @@ impl Indexes {
 
     /// Wipes the indexes that were not used for [`IDLE_MICROS`].
     pub fn forget_idle(&self, now: Timestamp) {
+        self.cases.forget_idle(now);
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let before = shelves.len();
         shelves.retain(|_, shelf| {

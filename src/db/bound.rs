@@ -12,7 +12,7 @@ use custos_core::{
     row::{self, BoundRow},
 };
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::{
     Connection, DbError,
@@ -111,16 +111,20 @@ pub(super) fn check_in<T: Bound>(link: &Link, row: &T, salt: &[u8]) -> Result<()
     let salt = salt
         .try_into()
         .map_err(|_| damaged("its salt is not 16 bytes"))?;
-    let wanted = json!({
-        "table": T::TABLE,
-        "id": row.id(),
-        "rev": row.rev(),
-        "hash": hash(row, &salt),
+    let names_it = |written: &Value| {
+        written["table"] == T::TABLE && written["id"].as_str() == Some(&row.id().to_string())
+    };
+    let written = link.value(slot::ROWS)["rows"].as_array();
+    let written = written.and_then(|rows| rows.iter().find(|written| names_it(written)));
+    // A row stands there once. What names it says four things of it, and nothing else.
+    let is_as_written = written.is_some_and(|written| {
+        written
+            .as_object()
+            .is_some_and(|members| members.len() == 4)
+            && written["rev"].as_u64() == Some(row.rev())
+            && written["hash"].as_str() == Some(&hash(row, &salt).to_string())
     });
-    let written = link.value(slot::ROWS)["rows"]
-        .as_array()
-        .is_some_and(|rows| rows.contains(&wanted));
-    if written {
+    if is_as_written {
         Ok(())
     } else {
         Err(damaged(
@@ -131,12 +135,5 @@ pub(super) fn check_in<T: Bound>(link: &Link, row: &T, salt: &[u8]) -> Result<()
 
 /// `SHA-256("custos/row/v1" 0x00 | salt | lp(table) | JCS(columns))`.
 pub fn hash<T: Bound>(row: &T, salt: &[u8; 16]) -> Hash {
-    row::row_hash(salt, T::TABLE, &columns(row)).expect("columns are JSON of the formats")
-}
-
-fn columns<T: Bound>(row: &T) -> Map<String, Value> {
-    match serde_json::to_value(row) {
-        Ok(Value::Object(columns)) => columns,
-        _ => unreachable!("a bound row serializes into an object"),
-    }
+    row::row_hash_of(salt, T::TABLE, row).expect("columns are JSON of the formats")
 }

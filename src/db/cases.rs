@@ -6,6 +6,7 @@ use custos_core::ids::{CaseId, Id, PartyId, ScopeId};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use zeroize::Zeroize;
 
 use super::{
     Connection, DbError,
@@ -65,6 +66,16 @@ pub struct CaseDetails {
     /// The authority that has it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed_to: Option<HandedTo>,
+}
+
+impl CaseDetails {
+    /// Wipes what was told of the case, where nobody needs it any more.
+    pub fn wipe(&mut self) {
+        self.number.zeroize();
+        self.title.zeroize();
+        self.description.zeroize();
+        self.outcome.zeroize();
+    }
 }
 
 /// To whom a case was handed over.
@@ -321,12 +332,6 @@ pub(super) fn find(
     };
     bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
     Ok(Some(row))
-}
-
-/// The ids of all cases; for decisions.
-pub(super) fn all(connection: &mut Connection) -> Result<Vec<CaseId>, DbError> {
-    let ids: Vec<Vec<u8>> = cases::table.select(cases::id).load(connection)?;
-    ids.iter().map(|raw| id("cases", raw)).collect()
 }
 
 /// One party, checked; for decisions.

@@ -134,14 +134,6 @@ fn assignment(case: CaseId, row: &cases::RoleRow) -> Result<Assignment, DbError>
     })
 }
 
-/// The ids of all cases, each of which is then filtered by policy.
-///
-/// # Errors
-/// The rows can't be read.
-pub fn all_cases(connection: &mut Connection) -> Result<Vec<CaseId>, DbError> {
-    cases::all(connection)
-}
-
 /// A case; `None` when there is none of this id.
 ///
 /// # Errors

@@ -5,6 +5,8 @@
 //! body = entry key  ( opening[32] | JCS of slots 20-30 )
 //! ```
 
+use std::{cell::OnceCell, ops::Range};
+
 use custos_core::{
     cipher::Salt,
     event::{Commitments, Entry, Opening, SLOTS, leaf_data, slot},
@@ -23,6 +25,8 @@ const TABLE: &str = "entries";
 const LINK_SLOTS: usize = 21;
 /// Slots kept in the body part: 20 to 30.
 const BODY_SLOTS: usize = 11;
+
+const NO_SLOTS: &str = "its slots are not of their form";
 
 /// An entry's row.
 #[derive(Debug, Clone, Queryable)]
@@ -57,8 +61,11 @@ pub struct Link {
     pub opening: Opening,
     /// All 32 commitments.
     pub commitments: Commitments,
-    /// Slots 0 to 19, then 31.
-    values: Vec<Value>,
+    /// Slots 0 to 19, then 31; each parsed once somebody looks at it.
+    values: Vec<OnceCell<Value>>,
+    /// What was decrypted, and where the slots lie in it.
+    plain: Zeroizing<Vec<u8>>,
+    places: Vec<Range<usize>>,
 }
 
 impl Link {
@@ -68,7 +75,14 @@ impl Link {
     /// The slot is one of the body's; callers name slots by constants.
     pub fn value(&self, slot: usize) -> &Value {
         assert!(slot < slot::SUBJECT || slot == slot::ROWS, "a link slot");
-        &self.values[slot.min(LINK_SLOTS - 1)]
+        self.nth(slot.min(LINK_SLOTS - 1))
+    }
+
+    fn nth(&self, nth: usize) -> &Value {
+        self.values[nth].get_or_init(|| {
+            let text = &self.plain[self.places[nth].clone()];
+            serde_json::from_slice(text).expect("all of it was read once")
+        })
     }
 }
 
@@ -178,10 +192,19 @@ impl EntryRow {
         for (hash, bytes) in hashes.iter_mut().zip(commitments.as_chunks::<32>().0) {
             *hash = Hash::from_bytes(*bytes);
         }
+        let begin = head.len();
+        let places = json::elements(jcs).ok();
+        let places = places.filter(|places| places.len() == LINK_SLOTS);
+        let places = places.ok_or_else(|| self.damaged(NO_SLOTS))?;
+        let places = places.iter();
         Ok(Link {
             opening: self.opening(opening)?,
             commitments: Commitments::new(hashes),
-            values: self.values(jcs, LINK_SLOTS)?,
+            values: vec![OnceCell::new(); LINK_SLOTS],
+            places: places
+                .map(|place| place.start + begin..place.end + begin)
+                .collect(),
+            plain,
         })
     }
 
@@ -208,7 +231,7 @@ impl EntryRow {
     /// # Errors
     /// [`DbError::Damaged`].
     pub fn assemble(&self, link: &Link, body: &Body) -> Result<Entry, DbError> {
-        let mut link_values = link.values.iter().cloned();
+        let mut link_values = (0..LINK_SLOTS).map(|nth| link.nth(nth).clone());
         let mut body_values = body.values.iter().cloned();
         let values: [Value; SLOTS] = std::array::from_fn(|slot| {
             let from = if (slot::SUBJECT..=slot::PROVENANCE).contains(&slot) {
@@ -236,7 +259,7 @@ impl EntryRow {
     fn values(&self, jcs: &[u8], count: usize) -> Result<Vec<Value>, DbError> {
         match json::parse(jcs) {
             Ok(Value::Array(values)) if values.len() == count => Ok(values),
-            _ => Err(self.damaged("its slots are not of their form")),
+            _ => Err(self.damaged(NO_SLOTS)),
         }
     }
 

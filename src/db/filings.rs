@@ -2,7 +2,13 @@
 //! orders, exhibits. Nothing filed is edited; an exhibit's status moves on by revisions, each
 //! with its entry.
 
-use custos_core::ids::{CaseId, Id, ItemId, PersonId, RowId, ScopeId, Timestamp};
+use std::collections::HashMap;
+
+use custos_core::{
+    event::leaf_data,
+    hash::Hash,
+    ids::{CaseId, Id, ItemId, PersonId, RowId, ScopeId, Timestamp},
+};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -12,12 +18,12 @@ use super::{
     bound::{self, Binding, Bound},
     keys,
     rows::{id, rev, revision, time},
-    schema::filings,
+    schema::{entries, filings},
     value::Place,
 };
 use crate::{
     ambient::Ambient,
-    keyring::Keyring,
+    keyring::{Keyring, ScopeKeys},
     policy::{
         action::{
             ActionKind, Correct, Deposit, Derive, MakeOrder, OfferExhibit, ReadHistory, ReadItem,
@@ -26,6 +32,9 @@ use crate::{
         permit::Permit,
     },
 };
+
+/// Entries that are looked up together.
+const TOGETHER: usize = 1_000;
 
 /// What is filed: a kind, and what is encrypted of it.
 pub trait Filed: Serialize + DeserializeOwned + Clone {
@@ -176,17 +185,49 @@ impl MovesExhibit for RuleOnExhibit {}
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = filings)]
-struct Raw {
+pub(super) struct Raw {
     id: Vec<u8>,
-    rev: i64,
-    salt: Vec<u8>,
-    entry: Vec<u8>,
+    pub(super) rev: i64,
+    pub(super) salt: Vec<u8>,
+    pub(super) entry: Vec<u8>,
     case_id: Vec<u8>,
-    item_id: Option<Vec<u8>>,
+    pub(super) item_id: Option<Vec<u8>>,
     kind: String,
     status: String,
-    filed_at: i64,
+    pub(super) filed_at: i64,
     details: Vec<u8>,
+}
+
+impl Raw {
+    /// Its columns as they lie there, but for the numbers.
+    pub(super) fn parts(&self) -> [&[u8]; 8] {
+        [
+            &self.id,
+            &self.salt,
+            &self.entry,
+            &self.case_id,
+            self.item_id.as_deref().unwrap_or_default(),
+            self.kind.as_bytes(),
+            self.status.as_bytes(),
+            &self.details,
+        ]
+    }
+
+    /// The row, decrypted under its scope's keys, not checked yet.
+    pub(super) fn row<T: Filed>(&self, keys: &ScopeKeys) -> Result<FilingRow<T>, DbError> {
+        let filing: RowId = id("filings", &self.id)?;
+        let item = self.item_id.as_ref();
+        Ok(FilingRow {
+            id: filing,
+            rev: revision("filings", self.rev)?,
+            case_id: id("filings", &self.case_id)?,
+            item_id: item.map(|item| id("filings", item)).transpose()?,
+            kind: T::KIND,
+            status: self.status.clone(),
+            filed_at: time("filings", self.filed_at)?,
+            details: place(filing).open_json(keys.value.as_bytes(), &self.details)?,
+        })
+    }
 }
 
 /// Writes a new filing.
@@ -288,13 +329,53 @@ pub(super) fn about<T: Filed>(
     scope: ScopeId,
     item: ItemId,
 ) -> Result<Vec<FilingRow<T>>, DbError> {
-    let raw: Vec<Raw> = filings::table
-        .filter(filings::item_id.eq(item.as_bytes().to_vec()))
+    let raw = of_items::<T>(connection, &[item.as_bytes()])?;
+    rows(connection, keyring, scope, &raw)
+}
+
+/// What was filed of one kind about these items, oldest first, as it lies there.
+pub(super) fn of_items<T: Filed>(
+    connection: &mut Connection,
+    items: &[&[u8]],
+) -> Result<Vec<Raw>, DbError> {
+    let mut raw: Vec<Raw> = filings::table
+        .filter(filings::item_id.eq_any(items))
         .filter(filings::kind.eq(T::KIND))
         .order((filings::filed_at, filings::id))
         .select(Raw::as_select())
         .load(connection)?;
-    rows(connection, keyring, scope, raw)
+    in_order_of_entries(connection, &mut raw)?;
+    Ok(raw)
+}
+
+/// While the clock stands still, or behind the log's time, many filings have one time; their
+/// entries tell which came first. INVARIANT: `raw` is in the order of the times already.
+fn in_order_of_entries(connection: &mut Connection, raw: &mut [Raw]) -> Result<(), DbError> {
+    let is_shared = |pair: &[Raw]| pair[0].filed_at == pair[1].filed_at;
+    if !raw.windows(2).any(is_shared) {
+        return Ok(());
+    }
+    let leaves = raw.iter().filter_map(|raw| {
+        let c = raw.entry.as_slice().try_into().ok()?;
+        Some(leaf_data(&Hash::from_bytes(c)).to_vec())
+    });
+    let leaves: Vec<Vec<u8>> = leaves.collect();
+    let mut places: HashMap<Vec<u8>, i64> = HashMap::new();
+    for leaves in leaves.chunks(TOGETHER) {
+        let found: Vec<(Vec<u8>, i64)> = entries::table
+            .filter(entries::leaf.eq_any(leaves))
+            .filter(entries::writes_rows)
+            .select((entries::leaf, entries::idx))
+            .load(connection)?;
+        places.extend(
+            found
+                .into_iter()
+                .map(|(leaf, idx)| (leaf[1..].to_vec(), idx)),
+        );
+    }
+    // One without an entry is refused when it is checked, wherever it stands.
+    raw.sort_by_key(|raw| (raw.filed_at, places.get(&raw.entry).copied()));
+    Ok(())
 }
 
 /// What was filed of one kind in a case, oldest first; for decisions.
@@ -310,7 +391,7 @@ pub(super) fn of_case<T: Filed>(
         .order((filings::filed_at, filings::id))
         .select(Raw::as_select())
         .load(connection)?;
-    rows(connection, keyring, scope, raw)
+    rows(connection, keyring, scope, &raw)
 }
 
 /// One filing of a kind, checked; for decisions.
@@ -326,7 +407,7 @@ pub(super) fn find<T: Filed>(
         .select(Raw::as_select())
         .first(connection)
         .optional()?;
-    raw.map(|raw| row(connection, keyring, scope, raw))
+    raw.map(|raw| row(connection, keyring, scope, &raw))
         .transpose()
 }
 
@@ -348,9 +429,9 @@ fn rows<T: Filed>(
     connection: &mut Connection,
     keyring: &Keyring,
     scope: ScopeId,
-    raw: Vec<Raw>,
+    raw: &[Raw],
 ) -> Result<Vec<FilingRow<T>>, DbError> {
-    raw.into_iter()
+    raw.iter()
         .map(|raw| row(connection, keyring, scope, raw))
         .collect()
 }
@@ -359,20 +440,10 @@ fn row<T: Filed>(
     connection: &mut Connection,
     keyring: &Keyring,
     scope: ScopeId,
-    raw: Raw,
+    raw: &Raw,
 ) -> Result<FilingRow<T>, DbError> {
     let keys = keys::scope(connection, keyring, scope)?;
-    let filing: RowId = id("filings", &raw.id)?;
-    let row = FilingRow {
-        id: filing,
-        rev: revision("filings", raw.rev)?,
-        case_id: id("filings", &raw.case_id)?,
-        item_id: raw.item_id.map(|item| id("filings", &item)).transpose()?,
-        kind: T::KIND,
-        status: raw.status,
-        filed_at: time("filings", raw.filed_at)?,
-        details: place(filing).open_json(keys.value.as_bytes(), &raw.details)?,
-    };
+    let row = raw.row(&keys)?;
     bound::check(connection, keyring, &row, &raw.salt, &raw.entry)?;
     Ok(row)
 }

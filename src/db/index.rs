@@ -3,6 +3,7 @@
 //! The index reads everything that is in a case, without a permit; what it holds is given out
 //! under one only. Every row is checked against its entry, as when it is read alone.
 
+pub mod cases;
 mod lying;
 
 use std::{
@@ -17,6 +18,7 @@ use custos_core::{
     ids::{CaseId, ItemId, LeafIndex, ScopeId},
 };
 use diesel::prelude::*;
+use zeroize::Zeroizing;
 
 use lying::{Lying, Vouched};
 
@@ -27,10 +29,11 @@ use super::{
     disclosures::Raw as RawServing,
     entries::{self, Chain, EntryRow, Link},
     evidence::{ItemRow, RawItem, RawState},
+    filings::{self, Correction, Filed, Raw as RawFiling},
     head::signed,
     keys,
     rows::id,
-    schema::{entries as entries_table, items, servings, states},
+    schema::{entries as entries_table, filings as filings_table, items, servings, states},
 };
 use crate::{
     keyring::Keyring,
@@ -50,8 +53,18 @@ pub struct Checked {
     pub row: ItemRow,
     /// What policy sees of it.
     pub facts: facts::Item,
+    /// Descriptions by which it was corrected, oldest first.
+    pub corrected: Vec<Zeroizing<String>>,
     /// Over its rows as they lay there when they were checked.
     pub mark: Mark,
+}
+
+impl Checked {
+    /// What the item is, as it was told last.
+    pub fn description(&self) -> &str {
+        let told_first = &self.row.details.description;
+        self.corrected.last().map_or(told_first, |last| last)
+    }
 }
 
 /// The first bytes of a SHA-256 over rows as they lie there. Rows of the same mark were checked
@@ -82,11 +95,25 @@ pub fn changed_since(connection: &mut Connection, index: LeafIndex) -> Result<bo
     Ok(diesel::select(diesel::dsl::exists(later)).get_result(connection)?)
 }
 
+/// The index of the log's newest entry; -1 before its first.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn end(connection: &mut Connection) -> Result<i64, DbError> {
+    let newest = entries_table::table
+        .order(entries_table::idx.desc())
+        .select(entries_table::idx)
+        .first(connection)
+        .optional()?;
+    Ok(newest.unwrap_or(-1))
+}
+
 /// The items of which a scope's entries behind the `after`-th wrote rows.
 ///
 /// It goes by what the entries say that they wrote. INVARIANT: whatever narrows or widens who
-/// may know of an item is a row of `items`, `states` or `servings`, written by an entry in the
-/// item's own scope.
+/// may know of an item is a row of `items`, `states` or `servings`, and whatever else changes
+/// what is listed and searched of it is a correction among `filings`; each is written by an
+/// entry in the item's own scope.
 ///
 /// # Errors
 /// [`DbError::Damaged`]: an entry can't be opened.
@@ -96,7 +123,8 @@ pub fn touched(
     scope: ScopeId,
     after: u64,
 ) -> Result<BTreeSet<ItemId>, DbError> {
-    let (mut touched, mut served) = (BTreeSet::new(), Vec::new());
+    let mut touched = BTreeSet::new();
+    let (mut served, mut filed) = (Vec::new(), Vec::new());
     let mut after = signed(after);
     loop {
         let found: Vec<(Option<i64>, Linked)> = entries_table::table
@@ -120,6 +148,7 @@ pub fn touched(
                 match row["table"].as_str() {
                     Some("items" | "states") => touched.extend(named.parse::<ItemId>()),
                     Some("servings") => served.extend(hex::decode(named)),
+                    Some("filings") => filed.extend(hex::decode(named)),
                     _ => {}
                 }
             }
@@ -132,6 +161,16 @@ pub fn touched(
             .load(connection)?;
         for raw in &items {
             touched.insert(id("servings", raw)?);
+        }
+    }
+    for filed in filed.chunks(TOGETHER) {
+        let items: Vec<Option<Vec<u8>>> = filings_table::table
+            .filter(filings_table::id.eq_any(filed))
+            .filter(filings_table::kind.eq(Correction::KIND))
+            .select(filings_table::item_id)
+            .load(connection)?;
+        for raw in items.iter().flatten() {
+            touched.insert(id("filings", raw)?);
         }
     }
     Ok(touched)
@@ -286,7 +325,7 @@ fn check(
 }
 
 fn beside(connection: &mut Connection, raw: Vec<RawItem>) -> Result<Vec<Lying>, DbError> {
-    let ids: Vec<&Vec<u8>> = raw.iter().map(|item| &item.id).collect();
+    let ids: Vec<&[u8]> = raw.iter().map(|item| item.id.as_slice()).collect();
     let states: Vec<RawState> = states::table
         .filter(states::id.eq_any(&ids))
         .select(RawState::as_select())
@@ -297,6 +336,7 @@ fn beside(connection: &mut Connection, raw: Vec<RawItem>) -> Result<Vec<Lying>, 
         .order(servings::id)
         .select(RawServing::as_select())
         .load(connection)?;
+    let corrected = filings::of_items::<Correction>(connection, &ids)?;
     let mut states: HashMap<Vec<u8>, RawState> = states
         .into_iter()
         .map(|state| (state.id.clone(), state))
@@ -306,9 +346,17 @@ fn beside(connection: &mut Connection, raw: Vec<RawItem>) -> Result<Vec<Lying>, 
         let of_item = servings.entry(serving.item_id.clone());
         of_item.or_default().push(serving);
     }
+    let mut corrections: HashMap<Vec<u8>, Vec<RawFiling>> = HashMap::new();
+    for correction in corrected {
+        if let Some(item) = &correction.item_id {
+            let of_item = corrections.entry(item.clone());
+            of_item.or_default().push(correction);
+        }
+    }
     let lying = |item: RawItem| Lying {
         state: states.remove(&item.id),
         servings: servings.remove(&item.id).unwrap_or_default(),
+        corrections: corrections.remove(&item.id).unwrap_or_default(),
         item,
     };
     Ok(raw.into_iter().map(lying).collect())
@@ -358,6 +406,7 @@ fn entries_of(
         named.insert(&one.item.entry);
         named.extend(one.state.iter().map(|state| state.entry.as_slice()));
         named.extend(one.servings.iter().map(|serving| serving.entry.as_slice()));
+        named.extend(one.corrections.iter().map(|filing| filing.entry.as_slice()));
     }
     let leaves: Vec<Vec<u8>> = named
         .into_iter()
@@ -428,5 +477,6 @@ fn check_one(
         Vouched::Item(row) => vouching.check(row, salt, entry),
         Vouched::State(row) => vouching.check(row, salt, entry),
         Vouched::Serving(row) => vouching.check(row, salt, entry),
+        Vouched::Correction(row) => vouching.check(row, salt, entry),
     })
 }

@@ -2,15 +2,16 @@
 //!
 //! A list of 100,000 items asks for as many decisions, and nearly all of them are about the same
 //! few facts. What the policies of an action look at is read out of their text when the set is
-//! loaded; items that agree in it get the same answer, whatever else they are.
+//! loaded; items that agree in it get the same answer, whatever else they are. So do cases on
+//! which a person stands alike.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use cedar_policy::Policy;
 use custos_core::ids::{CaseId, ItemId, PartyId, PersonId};
 use serde_json::Value;
 
-use super::facts::{Item, ItemState};
+use super::facts::{Actor, Case, CaseRole, Item, ItemState, Stage};
 
 /// What the policies of one action look at of an item, besides its case, its states and whom it
 /// was served to.
@@ -22,22 +23,38 @@ pub(super) struct Looks {
     pub(super) id: bool,
 }
 
+/// Things of which there are classes, by their names in the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Item,
+    Case,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Item => "Item",
+            Self::Case => "Case",
+        }
+    }
+}
+
 impl Looks {
-    /// What these policies look at.
-    pub(super) fn of<'a>(policies: impl Iterator<Item = &'a Policy>) -> Self {
+    /// What these policies look at of things of this kind.
+    pub(super) fn of<'a>(kind: Kind, policies: impl Iterator<Item = &'a Policy>) -> Self {
         let mut looks = Self::default();
         for policy in policies {
             // What can't be read may look at anything.
             let Ok(text) = policy.to_json() else {
                 return Self::at_all();
             };
-            // A policy on things of another kind says nothing of items.
-            let kind = text["resource"]["entity_type"].as_str();
-            if kind.is_some_and(|kind| kind != "Item") {
+            // A policy on things of another kind says nothing of these.
+            let named = text["resource"]["entity_type"].as_str();
+            if named.is_some_and(|named| named != kind.name()) {
                 continue;
             }
             looks.scope(&text["resource"]);
-            looks.expression(&text["conditions"]);
+            looks.expression(kind, &text["conditions"]);
         }
         looks
     }
@@ -59,7 +76,7 @@ impl Looks {
 
     /// Walks an expression in Cedar's JSON form: the resource may stand to the left of a dot,
     /// `has` or `is`; anywhere else it is compared as itself.
-    fn expression(&mut self, expression: &Value) {
+    fn expression(&mut self, kind: Kind, expression: &Value) {
         match expression {
             Value::Object(members) if is_resource(expression) && members.len() == 1 => {
                 *self = Self::at_all();
@@ -69,22 +86,22 @@ impl Looks {
                     let of_resource = operands.get("left").is_some_and(is_resource);
                     match (operator.as_str(), &operands["attr"]) {
                         ("." | "has", Value::String(attribute)) if of_resource => {
-                            self.attribute(attribute);
+                            self.attribute(kind, attribute);
                         }
                         ("is", _) if of_resource && operands.get("in").is_none() => {}
-                        _ => self.expression(operands),
+                        _ => self.expression(kind, operands),
                     }
                 }
             }
-            Value::Array(parts) => parts.iter().for_each(|part| self.expression(part)),
+            Value::Array(parts) => parts.iter().for_each(|part| self.expression(kind, part)),
             _ => {}
         }
     }
 
-    fn attribute(&mut self, name: &str) {
-        match name {
-            "case" | "states" | "served_to" => {}
-            "depositor" => self.depositor = true,
+    fn attribute(&mut self, kind: Kind, name: &str) {
+        match (kind, name) {
+            (Kind::Item, "case" | "states" | "served_to") | (Kind::Case, "stage") => {}
+            (Kind::Item, "depositor") => self.depositor = true,
             // An attribute that joined later, and of which this file was not told.
             _ => *self = Self::at_all(),
         }
@@ -150,6 +167,54 @@ impl ItemClass {
     }
 }
 
+/// Where one person stands on cases, by case: what the policies see of whoever asks.
+pub struct Standing {
+    roles: HashMap<CaseId, (BTreeSet<CaseRole>, BTreeSet<PartyId>)>,
+    walled: BTreeSet<CaseId>,
+}
+
+impl Standing {
+    /// Where this person stands.
+    pub fn of(actor: &Actor) -> Self {
+        let mut roles = HashMap::<_, (BTreeSet<_>, BTreeSet<_>)>::new();
+        for held in &actor.case_roles {
+            let (here, defended) = roles.entry(held.case).or_default();
+            here.insert(held.role);
+            if held.role == CaseRole::Defence {
+                defended.extend(held.party);
+            }
+        }
+        let walled = actor.walled_from.iter().copied().collect();
+        Self { roles, walled }
+    }
+}
+
+/// Cases that the policies of one action can't tell apart, for one person: in the same stage, and
+/// the person stands on them alike.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CaseClass {
+    stage: Stage,
+    roles: BTreeSet<CaseRole>,
+    defence_of: BTreeSet<PartyId>,
+    walled: bool,
+    id: Option<CaseId>,
+}
+
+impl CaseClass {
+    /// The class of a case, for a person who stands so.
+    pub(super) fn of(standing: &Standing, case: &Case, looks: Looks) -> Self {
+        let here = standing.roles.get(&case.id).cloned();
+        let (roles, defence_of) = here.unwrap_or_default();
+        Self {
+            stage: case.stage,
+            roles,
+            defence_of,
+            walled: standing.walled.contains(&case.id),
+            id: looks.id.then_some(case.id),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +226,89 @@ mod tests {
 
     fn of_text(text: &str) -> Looks {
         let policy = Policy::parse(None, text).expect("a policy");
-        Looks::of([&policy].into_iter())
+        Looks::of(Kind::Item, [&policy].into_iter())
+    }
+
+    #[test]
+    fn of_a_case_its_stage_and_where_one_stands_are_seen() {
+        let of_text = |text: &str| {
+            let policy = Policy::parse(None, text).expect("a policy");
+            Looks::of(Kind::Case, [&policy].into_iter())
+        };
+        for (text, told) in [
+            (
+                "resource is Case) when { principal.walled }",
+                Looks::default(),
+            ),
+            (
+                "resource is Case) unless { resource.stage == Stage::\"open\" }",
+                Looks::default(),
+            ),
+            ("resource) when { principal.walled }", Looks::default()),
+            ("resource == Case::\"7\")", Looks::at_all()),
+            (
+                "resource is Case) when { resource.court == principal }",
+                Looks::at_all(),
+            ),
+            (
+                "resource is Case) when { principal.cases.contains(resource) }",
+                Looks::at_all(),
+            ),
+            (
+                "resource is Item) when { principal.granted.contains(resource) }",
+                Looks::default(),
+            ),
+        ] {
+            let text = format!("permit (principal, action, {text};");
+            assert_eq!(of_text(&text), told, "{text}");
+        }
+    }
+
+    #[test]
+    fn cases_on_which_one_stands_alike_are_one_class() {
+        use crate::policy::facts::Assignment;
+
+        let id = |n: u8| CaseId::from_bytes([n; 16]);
+        let case = |n: u8| Case {
+            id: id(n),
+            stage: Stage::Open,
+        };
+        let role = |n: u8, role, party: Option<u8>| Assignment {
+            case: id(n),
+            role,
+            party: party.map(|party| PartyId::from_bytes([party; 16])),
+        };
+        let actor = Actor {
+            person: NOBODY,
+            account: custos_core::ids::AccountId::from_bytes([9; 16]),
+            person_active: true,
+            account_active: true,
+            room_roles: BTreeSet::new(),
+            case_roles: [
+                role(1, CaseRole::Judge, None),
+                role(2, CaseRole::Judge, None),
+                role(3, CaseRole::Judge, None),
+                role(4, CaseRole::Defence, Some(1)),
+                role(5, CaseRole::Defence, Some(2)),
+            ]
+            .into(),
+            walled_from: [id(3), id(6)].into(),
+            strong_factor_age: None,
+        };
+        let standing = Standing::of(&actor);
+        let class = |case: Case| CaseClass::of(&standing, &case, Looks::default());
+        assert_eq!(class(case(1)), class(case(2)));
+        assert_eq!(class(case(7)), class(case(8)));
+        for (one, other) in [(1, 3), (4, 5), (6, 7), (3, 6), (1, 7)] {
+            assert_ne!(class(case(one)), class(case(other)), "{one} {other}");
+        }
+        let closed = Case {
+            stage: Stage::Closed,
+            ..case(1)
+        };
+        assert_ne!(class(closed), class(case(1)));
+        let named = |n| CaseClass::of(&standing, &case(n), Looks::at_all());
+        assert_ne!(named(1), named(2));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use tracing::error;
 
 use super::{
     action::{Action, ActionKind},
-    classes::{ItemClass, Looks},
-    facts::{Actor, Context, Facts, Item, Resource, ResourceId},
+    classes::{CaseClass, ItemClass, Kind, Looks, Standing},
+    facts::{Actor, Case, Context, Facts, Item, Resource, ResourceId},
     permit::{ClassPermit, Permit, Refusal, Ruling},
     projection::{Types, Unprojectable},
     source::{Source, SourceError},
@@ -79,6 +79,8 @@ struct Rules {
     policies: PolicySet,
     /// What they look at of an item.
     looks: Looks,
+    /// What they look at of a case.
+    looks_at_case: Looks,
 }
 
 impl Engine {
@@ -144,6 +146,12 @@ impl Engine {
     /// The class of items that this action's policies can't tell from `item`.
     pub fn class_of<A: ActionKind>(&self, item: &Item) -> ItemClass {
         ItemClass::of(item, self.rules[A::ACTION.number()].looks)
+    }
+
+    /// The class of cases that this action's policies can't tell from `case`, for whoever stands
+    /// so.
+    pub fn class_of_case<A: ActionKind>(&self, standing: &Standing, case: &Case) -> CaseClass {
+        CaseClass::of(standing, case, self.rules[A::ACTION.number()].looks_at_case)
     }
 
     /// Decides one action on every item of a class at once; nothing where it is refused, which
@@ -250,7 +258,8 @@ fn rules_of(
         .expect("policies of one set have ids of their own");
     Ok(Rules {
         action: uid,
-        looks: Looks::of(policies.policies()),
+        looks: Looks::of(Kind::Item, policies.policies()),
+        looks_at_case: Looks::of(Kind::Case, policies.policies()),
         policies,
     })
 }

@@ -287,3 +287,146 @@ async fn the_client_reads_a_case_page_by_page() {
     assert_eq!((read.items.len(), once.len()), (203, 203));
     assert_eq!(read.items_next, None);
 }
+
+/// A room with cases of these numbers, and two custodians.
+async fn with_cases(count: usize) -> (TestApp, User, User) {
+    let app = TestApp::start().await;
+    let custodian = app.person("custodian", &["custodian"]).await;
+    let second = app.person("second", &["custodian"]).await;
+    for n in 1..=count {
+        let title = if n % 2 == 1 { "Harbour <1>" } else { "Quay" };
+        let new = json!({"number": format!("26/{n}"), "title": title});
+        app.ask(&custodian, Method::POST, "/cases", Some(new)).await;
+    }
+    (app, custodian, second)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_follow_links_through_cases() {
+    let (app, custodian, _) = with_cases(5).await;
+    let numbers = |list: &Value| -> Vec<String> {
+        let items = list["items"].as_array().expect("items").iter();
+        items
+            .map(|case| case["number"].as_str().expect("a number").into())
+            .collect()
+    };
+    let mut next = Some("/api/v1/cases?limit=2&sort=-number".to_owned());
+    let (mut walked, mut pages) = (Vec::new(), 0);
+    while let Some(address) = next {
+        let path = address.strip_prefix("/api/v1").expect("of the API");
+        let answer = app.api(&custodian, Method::GET, path, None).await;
+        assert_eq!(answer.status(), 200);
+        next = link(&answer, "next");
+        assert_eq!(link(&answer, "prev").is_some(), pages > 0);
+        let list = json_of(answer).await;
+        assert_eq!(
+            (&list["total"], &list["facets"]),
+            (&json!(5), &json!({"stages": {"open": 5}}))
+        );
+        assert_eq!(list["next"].is_string(), next.is_some());
+        assert!(list["items"][0]["opened_at"].is_number());
+        walked.extend(numbers(&list));
+        pages += 1;
+    }
+    assert_eq!(walked, ["26/5", "26/4", "26/3", "26/2", "26/1"]);
+    let found = app
+        .ask(&custodian, Method::GET, "/cases?q=quay&stage=open", None)
+        .await;
+    assert_eq!(numbers(&found), ["26/2", "26/4"]);
+    let start = app.size().await;
+    for query in [
+        "?page=2",
+        "?limit=0",
+        "?sort=size",
+        "?stage=x",
+        "?q=%FF",
+        "?cursor=AAAA",
+        "?state=open",
+    ] {
+        let answer = app
+            .api(&custodian, Method::GET, &format!("/cases{query}"), None)
+            .await;
+        assert_eq!(answer.status(), 400, "{query}");
+        let page = app.get(&custodian, &format!("/cases{query}")).await;
+        assert_eq!(page.status(), 400, "{query}");
+    }
+    assert_eq!(app.size().await, start, "it leaves no entry");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_behind_a_wall_changes_nothing_of_a_list() {
+    let (app, custodian, second) = with_cases(3).await;
+    let told = async || {
+        let mut told = Vec::new();
+        for query in [
+            "",
+            "?limit=2",
+            "?limit=3",
+            "?q=26",
+            "?q=secret",
+            "?stage=open",
+            "?sort=-opened",
+        ] {
+            let path = format!("/cases{query}");
+            let answer = app.api(&second, Method::GET, &path, None).await;
+            let links = link(&answer, "next").is_some();
+            let mut list = json_of(answer).await;
+            // A cursor is the same where it stands on the same case.
+            let next = list["next"].take();
+            told.push((list, next, links));
+            let page = app.get(&second, &path).await;
+            assert_eq!(page.status(), 200);
+            let page = page.text().await.expect("a page");
+            let main = page.split("<h1").nth(1).expect("a heading").to_owned();
+            let csrf = main.split("name=\"csrf\" value=\"").nth(1);
+            let csrf = csrf
+                .and_then(|rest| rest.split('"').next())
+                .unwrap_or("none");
+            told.push((json!(main.replace(csrf, "CSRF")), Value::Null, false));
+        }
+        told
+    };
+    let before = told().await;
+    let new = json!({"number": "26/2a", "title": "secret"});
+    let case = app.ask(&custodian, Method::POST, "/cases", Some(new)).await;
+    let path = format!(
+        "/cases/{}/walls/{}",
+        case["id"].as_str().expect("an id"),
+        second.person
+    );
+    let wall = json!({"status": "up", "reason": "kin"});
+    app.ask(&custodian, Method::PUT, &path, Some(wall)).await;
+    assert_eq!(told().await, before);
+    let all = app.ask(&custodian, Method::GET, "/cases", None).await;
+    assert_eq!(all["total"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_cases_is_turned_without_scripts() {
+    let (app, custodian, _) = with_cases(5).await;
+    let page = async |path: &str| {
+        let answer = app.get(&custodian, path).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.text().await.expect("a page")
+    };
+    let first = page("/cases").await;
+    assert!(first.contains("5 cases") && !first.contains("rel=\"next\""));
+    let mut address = "/cases?q=26&stage=open&sort=-number&limit=2".to_owned();
+    let mut rows = 0;
+    loop {
+        let shown = page(&address).await;
+        assert!(shown.contains("of 5 cases that fit"), "{shown}");
+        assert!(shown.contains("aria-sort=\"descending\"") && shown.contains("value=\"26\""));
+        rows += shown.matches("<th scope=\"row\">").count();
+        let Some(next) = shown.split("rel=\"next\" href=\"").nth(1) else {
+            break;
+        };
+        let next = next.split('"').next().expect("an end");
+        address = next.replace("&#38;", "&");
+    }
+    assert_eq!(rows, 5);
+    let none = page("/cases?q=%22%3E%3Cscript%3E").await;
+    assert!(none.contains("No case that you may know of fits."));
+    assert!(!none.contains("\"><script>"), "what was typed is escaped");
+    assert!(none.contains("href=\"/cases\">Show all cases"));
+}

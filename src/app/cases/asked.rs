@@ -1,20 +1,15 @@
-//! What is asked of a list of items: filters, an order, a page. And where a page goes on: a
-//! cursor that only this room makes.
+//! What is asked of a list of items: filters, an order, a page.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use custos_core::{
-    hash::{hmac_sha256, lp},
-    ids::{CaseId, Id, ItemId, PersonId, Timestamp},
-};
+use custos_core::ids::{CaseId, ItemId, PersonId, Timestamp};
 use serde_json::{Map, Value, json};
-use subtle::ConstantTimeEq;
 use time::{Date, format_description::BorrowedFormatItem, macros::format_description};
 
+use super::cursor::{Cursor, NO_CURSOR};
 use crate::app::{
     context::Core,
     error::Error,
     index::{
-        cut::{Shown, Side, Wanted},
+        cut::{Shown, Wanted},
         items::{Family, Order},
         text::words,
     },
@@ -67,19 +62,7 @@ impl Asked {
     /// [`Error::Invalid`] names what is unknown or given twice.
     pub fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
         let mut asked = Self::default();
-        let mut seen = Vec::new();
-        for (name, value) in pairs {
-            let place = asked.place(name).ok_or_else(|| {
-                // What was typed is shown to whoever typed it, in bounds.
-                let name: String = name.chars().take(40).collect();
-                Error::invalid(format!("`{name}` can't be asked of a list"))
-            })?;
-            if seen.contains(&name) {
-                return Err(Error::invalid(format!("`{name}` is given twice")));
-            }
-            seen.push(name);
-            *place = text::optional_line(name, value)?;
-        }
+        fill(&mut asked, pairs, Self::place)?;
         asked.wanted()?;
         Ok(asked)
     }
@@ -116,11 +99,7 @@ impl Asked {
 
     /// What an entry says was asked for; nothing where it was all of a case.
     pub(super) fn entered(&self) -> Option<Value> {
-        let asked: Map<String, Value> = self
-            .filters()
-            .map(|(name, value)| (name.into(), json!(value)))
-            .collect();
-        (!asked.is_empty()).then_some(Value::Object(asked))
+        entered(self.filters())
     }
 
     /// What is asked for, parsed; all but the cursor.
@@ -128,20 +107,11 @@ impl Asked {
     /// # Errors
     /// [`Error::Invalid`] names what can't be taken.
     pub(super) fn wanted(&self) -> Result<Wanted, Error> {
-        let (sort, descending) = match self.sort.strip_prefix('-') {
-            Some(sort) => (sort, true),
-            None => (self.sort.as_str(), false),
-        };
-        let order = match sort {
-            "" if !descending => Order::Reference,
-            sort => ORDERS
-                .iter()
-                .find(|(name, _)| *name == sort)
-                .map(|(_, order)| *order)
-                .ok_or_else(|| {
-                    Error::invalid("`sort` is none of `reference`, `received`, `size`, with or without `-` before it")
-                })?,
-        };
+        let (order, descending) = order(
+            &self.sort,
+            &ORDERS,
+            "`sort` is none of `reference`, `received`, `size`, with or without `-` before it",
+        )?;
         Ok(Wanted {
             words: words(&self.q),
             state: given(
@@ -161,15 +131,7 @@ impl Asked {
             })?,
             order: Some(order),
             descending,
-            limit: given(
-                &self.limit,
-                "`limit` is not a number from 1 to 200",
-                |limit| {
-                    let limit = limit.parse().ok();
-                    limit.filter(|limit| (1..=MAX_PAGE_ITEMS).contains(limit))
-                },
-            )?
-            .unwrap_or(PAGE_ITEMS),
+            limit: limit(&self.limit)?,
             start: None,
         })
     }
@@ -187,19 +149,93 @@ impl Asked {
     ) -> Result<Wanted, Error> {
         let mut wanted = self.wanted()?;
         if !self.cursor.is_empty() {
-            let start = open_cursor(core, person, case, self);
-            wanted.start = Some(start.ok_or_else(|| Error::invalid(NO_CURSOR))?);
+            let start = self.cursors(person, case).open(core, &self.cursor);
+            let (item, side) = start.ok_or_else(|| Error::invalid(NO_CURSOR))?;
+            wanted.start = Some((ItemId::from(item), side));
         }
         Ok(wanted)
     }
+
+    /// The cursors of this list of a person's.
+    pub(super) fn cursors(&self, person: PersonId, case: CaseId) -> Cursor {
+        Cursor::of_items(person, case, self.filters())
+    }
+}
+
+/// Takes what stands in a query, each name once, to the places of their names.
+///
+/// # Errors
+/// [`Error::Invalid`] names what is unknown or given twice.
+pub(super) fn fill<'a, T>(
+    asked: &mut T,
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    place: for<'t> fn(&'t mut T, &str) -> Option<&'t mut String>,
+) -> Result<(), Error> {
+    let mut seen = Vec::new();
+    for (name, value) in pairs {
+        let place = place(asked, name).ok_or_else(|| {
+            // What was typed is shown to whoever typed it, in bounds.
+            let name: String = name.chars().take(40).collect();
+            Error::invalid(format!("`{name}` can't be asked of a list"))
+        })?;
+        if seen.contains(&name) {
+            return Err(Error::invalid(format!("`{name}` is given twice")));
+        }
+        seen.push(name);
+        *place = text::optional_line(name, value)?;
+    }
+    Ok(())
+}
+
+/// What an entry says was asked for; nothing where it was all.
+pub(super) fn entered<'a>(filters: impl Iterator<Item = (&'static str, &'a str)>) -> Option<Value> {
+    let asked: Map<String, Value> = filters
+        .map(|(name, value)| (name.into(), json!(value)))
+        .collect();
+    (!asked.is_empty()).then_some(Value::Object(asked))
+}
+
+/// How many a page shows.
+///
+/// # Errors
+/// [`Error::Invalid`]: it is no number from 1 to [`MAX_PAGE_ITEMS`].
+pub(super) fn limit(limit: &str) -> Result<usize, Error> {
+    let limit = given(limit, "`limit` is not a number from 1 to 200", |limit| {
+        let limit = limit.parse().ok();
+        limit.filter(|limit| (1..=MAX_PAGE_ITEMS).contains(limit))
+    })?;
+    Ok(limit.unwrap_or(PAGE_ITEMS))
+}
+
+/// An order by its name, and whether it goes from the last to the first; the first of all where
+/// nothing is asked for.
+///
+/// # Errors
+/// [`Error::Invalid`] says which there are.
+pub(super) fn order<T: Copy>(
+    sort: &str,
+    orders: &[(&str, T)],
+    odd: &str,
+) -> Result<(T, bool), Error> {
+    let (name, descending) = match sort.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (sort, false),
+    };
+    let found = match name {
+        "" if !descending => orders.first(),
+        name => orders.iter().find(|(known, _)| *known == name),
+    };
+    let (_, order) = found.ok_or_else(|| Error::invalid(odd))?;
+    Ok((*order, descending))
 }
 
 const NO_DAY: &str = "`from` and `to` are days like `2026-11-23` or microseconds since 1970";
-/// What is said of a cursor that can't be used.
-pub(super) const NO_CURSOR: &str =
-    "`cursor` does not belong to this list; leave it out to begin at the first page";
 
-fn given<T>(
+/// A value that may be left out.
+///
+/// # Errors
+/// [`Error::Invalid`] says what is `odd` about it.
+pub(super) fn given<T>(
     value: &str,
     odd: &str,
     parse: impl FnOnce(&str) -> Option<T>,
@@ -217,59 +253,4 @@ fn moment(text: &str, of_day: i64) -> Option<Timestamp> {
         Err(_) => text.parse().ok()?,
     };
     Timestamp::from_micros(micros).ok()
-}
-
-/// Bytes of a cursor's HMAC that are kept.
-const TAG_BYTES: usize = 16;
-const CURSOR_BYTES: usize = 1 + Id::BYTES + TAG_BYTES;
-
-/// A cursor: `[side 1][item 16][tag 16]` in base64url. It names an item that was shown, and
-/// tells nothing of what lies between it and any other.
-pub(super) fn seal_cursor(
-    core: &Core,
-    person: PersonId,
-    case: CaseId,
-    asked: &Asked,
-    (item, side): (ItemId, Side),
-) -> String {
-    let mut bytes = vec![u8::from(side == Side::Before)];
-    bytes.extend_from_slice(item.as_bytes());
-    let tag = tag(core, person, case, asked, &bytes);
-    bytes.extend_from_slice(&tag);
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-fn open_cursor(
-    core: &Core,
-    person: PersonId,
-    case: CaseId,
-    asked: &Asked,
-) -> Option<(ItemId, Side)> {
-    let bytes = URL_SAFE_NO_PAD.decode(&asked.cursor).ok()?;
-    let bytes: [u8; CURSOR_BYTES] = bytes.try_into().ok()?;
-    let (told, found) = bytes.split_at(1 + Id::BYTES);
-    let tag = tag(core, person, case, asked, told);
-    if !bool::from(tag.as_slice().ct_eq(found)) {
-        return None;
-    }
-    let side = match told[0] {
-        0 => Side::Behind,
-        1 => Side::Before,
-        _ => return None,
-    };
-    Some((ItemId::from_bytes(told[1..].try_into().ok()?), side))
-}
-
-/// `HMAC-SHA-256(session key, "custos/list-cursor/v1" 0x00 | person | case | lp(name) lp(value)
-/// of each filter | told)`, its first 16 bytes.
-fn tag(core: &Core, person: PersonId, case: CaseId, asked: &Asked, told: &[u8]) -> [u8; TAG_BYTES] {
-    let mut over = b"custos/list-cursor/v1\0".to_vec();
-    over.extend_from_slice(person.as_bytes());
-    over.extend_from_slice(case.as_bytes());
-    for (name, value) in asked.filters() {
-        lp(&mut over, name.as_bytes());
-        lp(&mut over, value.as_bytes());
-    }
-    let tag = hmac_sha256(core.keys.session.as_bytes(), &[&over, told]);
-    std::array::from_fn(|at| tag[at])
 }

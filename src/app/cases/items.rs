@@ -15,11 +15,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
-    activity_scope,
-    asked::{Asked, NO_CURSOR, seal_cursor},
-    decided,
-    listing::shown_states,
-    of_case,
+    activity_scope, asked::Asked, cursor::NO_CURSOR, decided, listing::shown_states, of_case,
 };
 use crate::{
     app::{
@@ -56,8 +52,11 @@ pub struct ItemSummary {
     pub id: ItemId,
     /// Exhibit reference.
     pub reference: String,
-    /// What it is.
+    /// What it is, as it was told last.
     pub description: String,
+    /// What was told first, where the description was corrected since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_first: Option<String>,
     /// As the room found it.
     pub media_type: String,
     /// Bytes.
@@ -256,10 +255,10 @@ impl Reading<'_> {
             .collect();
         let facts = &self.ground.facts;
         let found = rows::listed(self.connection, &core.keyring, facts, &permits, &named)?;
-        let person = self.ground.asking.actor.person;
+        let cursors = asked.cursors(self.ground.asking.actor.person, case);
         let cursor = |is_there: bool, item: Option<&ItemId>, side| {
             let item = item.filter(|_| is_there)?;
-            Some(seal_cursor(core, person, case, asked, (*item, side)))
+            Some(cursors.seal(core, item.id(), side))
         };
         Ok(ItemList {
             items: found
@@ -297,11 +296,14 @@ impl Reading<'_> {
 
 fn summary(asking: &Asking, checked: rows::Checked) -> ItemSummary {
     let states = shown_states(asking, &checked.facts);
+    let description = checked.description().to_owned();
     let (id, told) = (checked.row.id, checked.row.details);
+    let is_corrected = !checked.corrected.is_empty();
     ItemSummary {
         id,
         reference: told.reference,
-        description: told.description,
+        description,
+        told_first: is_corrected.then_some(told.description),
         media_type: told.media_type,
         size: told.size,
         received_at: told.received_at,

@@ -1,11 +1,7 @@
-//! The list of cases, each filtered by policy before it is counted, and the page of one.
+//! The page of a case.
 
-use custos_core::{
-    event::slot,
-    ids::{AccountId, CaseId, PartyId, PersonId, ScopeId},
-};
+use custos_core::ids::{CaseId, PartyId, PersonId, ScopeId, Timestamp};
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
@@ -19,22 +15,23 @@ use crate::{
         SignedIn,
         context::{Core, Room},
         deciding::Asking,
-        entering::{Draft, Tx},
+        entering::Tx,
         error::Error,
         schema,
         tags::Tag,
-        writer::{Command, Stop},
+        writer::Stop,
     },
     db::{
         Connection,
         cases::{self, CaseRow, HandedTo, RoleRow},
         decide::{self, CaseFacts},
-        dialect, people,
+        index::cases::opened_at,
+        people,
     },
     policy::{
         Permit,
-        action::{AddParty, ChangeStage, Deposit, ListCases, ReadCase, Serve},
-        facts::{CaseRole, Context, Resource},
+        action::{AddParty, ChangeStage, Deposit, ReadCase, Serve},
+        facts::{CaseRole, Resource},
     },
 };
 
@@ -51,6 +48,9 @@ pub struct CaseSummary {
     /// `open`, `closed`, `merged` or `transferred`.
     #[schema(value_type = schema::CaseStage)]
     pub stage: String,
+    /// When it was opened.
+    #[schema(value_type = schema::Time)]
+    pub opened_at: Timestamp,
     /// The person's roles on it.
     #[schema(value_type = Vec<schema::Role>)]
     pub roles: Vec<String>,
@@ -163,25 +163,6 @@ pub struct CasePage {
     pub may: MayOnCase,
 }
 
-/// The cases that the person works on; one entry for the request.
-///
-/// # Errors
-/// Refused.
-pub async fn list_cases(room: &Room, who: &SignedIn) -> Result<Vec<CaseSummary>, Error> {
-    let done = room.writer.submit(List { who: *who }).await?;
-    let (account, context) = done.output;
-    let (core, scope) = (room.core.clone(), room.id);
-    let cases = room.read(move |connection| {
-        // Who asks and what is there are of one moment, at or behind the entry.
-        dialect::snapshot(connection, |connection| {
-            let actor = decide::actor(connection, &core.keyring, scope, account)?;
-            let actor = actor.ok_or(Error::SignedOut)?;
-            cases_of(connection, &core, &Asking { actor, context })
-        })?
-    });
-    cases.await
-}
-
 /// A case with its parties, people and a page of its items; one entry for the request.
 ///
 /// # Errors
@@ -201,51 +182,6 @@ pub async fn read_case(
         page(reading, scope, list)
     })
     .await
-}
-
-struct List {
-    who: SignedIn,
-}
-
-impl Command for List {
-    type Output = (AccountId, Context);
-
-    fn run(self, tx: &mut Tx<'_>) -> Result<(AccountId, Context), Stop> {
-        let asking = tx.asking(&self.who)?;
-        let permit = tx.permit::<ListCases>(&asking, &Resource::Room(tx.room()))?;
-        let draft = Draft::of_room("list", tx.room())
-            .permitted(tx.acting(&asking, None), &permit)
-            .detail(slot::DETAIL, json!({"of": "cases"}));
-        tx.enter(draft)?;
-        Ok((self.who.account, asking.context))
-    }
-}
-
-fn cases_of(
-    connection: &mut Connection,
-    core: &Core,
-    asking: &Asking,
-) -> Result<Vec<CaseSummary>, Error> {
-    let roles = asking.actor.case_roles.iter();
-    let mut ids: Vec<CaseId> = roles.map(|role| role.case).collect();
-    if !asking.actor.room_roles.is_empty() {
-        ids.extend(decide::all_cases(connection)?);
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    let mut summaries = Vec::new();
-    for id in ids {
-        let Some(facts) = decide::case(connection, &core.keyring, id)? else {
-            continue;
-        };
-        let Ok(permit) = decided::<ReadCase>(core, asking, &Resource::Case(facts.case)) else {
-            continue;
-        };
-        let row = cases::get(connection, &core.keyring, &permit)?;
-        summaries.extend(row.map(|row| summary(asking, &row)));
-    }
-    summaries.sort_by(|one, other| one.number.cmp(&other.number));
-    Ok(summaries)
 }
 
 impl CasePage {
@@ -328,9 +264,10 @@ fn described(
             party: role.party_id,
         });
     }
+    let opened_at = opened_at(connection, &core.keyring, permit, facts.scope)?;
     let resource = Resource::Case(facts.case);
     Ok(CasePage {
-        case: summary(asking, &row),
+        case: summary(asking, &row, opened_at),
         description: row.details.description,
         outcome: row.details.outcome,
         parties,
@@ -457,7 +394,8 @@ fn may_add_person(asking: &Asking) -> bool {
         .contains(&crate::policy::facts::RoomRole::Custodian)
 }
 
-fn summary(asking: &Asking, row: &CaseRow) -> CaseSummary {
+/// A case as it stands in a list.
+pub(super) fn summary(asking: &Asking, row: &CaseRow, opened_at: Timestamp) -> CaseSummary {
     let on_case = asking
         .actor
         .case_roles
@@ -473,6 +411,7 @@ fn summary(asking: &Asking, row: &CaseRow) -> CaseSummary {
         number: row.details.number.clone(),
         title: row.details.title.clone(),
         stage: row.stage.clone(),
+        opened_at,
         roles: on_case
             .map(|role| role.role.name().to_string())
             .chain(in_room)

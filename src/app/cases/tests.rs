@@ -1,6 +1,8 @@
 //! Lists of a case: who sees what, pages, cursors, searches.
 
+mod corrected;
 mod damage;
+mod overview;
 mod pages;
 mod searches;
 mod sight;

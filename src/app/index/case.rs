@@ -130,7 +130,13 @@ impl CaseIndex {
             Ok(mut read) => {
                 self.damaged.remove(&item);
                 let class = self.number(engine.class_of::<ReadItem>(&read.facts));
-                let place = known.unwrap_or_else(|| self.items.keep(item, &read.row.details));
+                let place = match known {
+                    Some(place) => {
+                        self.items.retell(place, &read);
+                        place
+                    }
+                    None => self.items.keep(item, &read),
+                };
                 self.items.mark(place, read.mark);
                 // The index keeps what it needs in memory that is wiped; the rest goes now.
                 read.row.details.wipe();

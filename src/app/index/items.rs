@@ -3,13 +3,13 @@
 use std::cmp::Ordering;
 
 use custos_core::ids::{Id, ItemId, PersonId, Timestamp};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     memory::{Grown, Lies, Texts},
     text,
 };
-use crate::db::{evidence::ItemDetails, index::Mark};
+use crate::db::index::{Checked, Mark};
 
 /// By what a list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +118,19 @@ impl Zeroize for Kept {
     }
 }
 
+impl Checked {
+    /// What is searched of the item, and how many bytes of it are its reference.
+    pub fn searched(&self) -> (Zeroizing<Vec<u8>>, u16) {
+        let told = &self.row.details;
+        text::searched(
+            &told.reference,
+            &told.file_name,
+            &told.description,
+            &self.corrected,
+        )
+    }
+}
+
 /// Items by the place at which they were kept; none is ever taken out.
 #[derive(Default)]
 pub struct Items {
@@ -198,17 +211,17 @@ impl Items {
     ///
     /// # Panics
     /// There are 2^32 of them.
-    pub fn keep(&mut self, item: ItemId, details: &ItemDetails) -> u32 {
+    pub fn keep(&mut self, item: ItemId, read: &Checked) -> u32 {
         let place = u32::try_from(self.kept.len()).expect("a case has fewer items");
-        let (text, reference) =
-            text::searched(&details.reference, &details.file_name, &details.description);
+        let details = &read.row.details;
+        let (text, reference) = read.searched();
         let depositor = self.depositor(details.depositor);
         self.kept.push(Kept {
             id: *item.as_bytes(),
             size: details.size,
             received: details.received_at.micros(),
             mark: Mark::default(),
-            text: self.texts.keep(text.as_bytes()),
+            text: self.texts.keep(&text),
             depositor,
             class: NO_CLASS,
             reference,
@@ -216,6 +229,24 @@ impl Items {
         });
         self.by_id.push(place);
         place
+    }
+
+    /// Keeps what is told now of an item that is here. What it is sorted by never changes.
+    pub fn retell(&mut self, place: u32, read: &Checked) {
+        let before = self.at(place).text;
+        let (text, _) = read.searched();
+        if self.texts.get(before) == text.as_slice() {
+            return;
+        }
+        self.texts.wipe(before);
+        self.kept[place as usize].text = self.texts.keep(&text);
+        if self.texts.is_sparse() {
+            let mut texts = Texts::default();
+            for kept in self.kept.iter_mut() {
+                kept.text = texts.keep(self.texts.get(kept.text));
+            }
+            self.texts = texts;
+        }
     }
 
     fn depositor(&mut self, person: PersonId) -> u32 {

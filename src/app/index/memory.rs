@@ -25,13 +25,15 @@ impl Zeroize for Lies {
 #[derive(Default)]
 pub struct Texts {
     pieces: Vec<Vec<u8>>,
+    /// Bytes of texts that were wiped, and whose places nobody uses.
+    wiped: usize,
 }
 
 impl Texts {
     /// Keeps a text.
     ///
     /// # Panics
-    /// It is longer than an item's text may be, 8 KiB.
+    /// It is longer than an item's text may be, 16 KiB.
     pub fn keep(&mut self, text: &[u8]) -> Lies {
         let length = u16::try_from(text.len()).expect("texts were cut");
         let fits = |piece: &Vec<u8>| piece.capacity() - piece.len() >= text.len();
@@ -54,9 +56,23 @@ impl Texts {
         &self.pieces[lies.piece as usize][at..at + usize::from(lies.length)]
     }
 
+    /// Wipes a text, whose place stays empty.
+    pub fn wipe(&mut self, lies: Lies) {
+        let at = lies.at as usize;
+        let place = at..at + usize::from(lies.length);
+        self.pieces[lies.piece as usize][place].zeroize();
+        self.wiped += usize::from(lies.length);
+    }
+
+    /// Whether so much was wiped that the rest should be kept anew: more than an eighth of it.
+    pub fn is_sparse(&self) -> bool {
+        self.wiped > FIRST_PIECE_BYTES + self.bytes().0 / 8
+    }
+
     /// Bytes of all texts, and bytes that were set aside for them.
     pub fn bytes(&self) -> (usize, usize) {
-        let texts = self.pieces.iter().map(Vec::len).sum();
+        let kept: usize = self.pieces.iter().map(Vec::len).sum();
+        let texts = kept - self.wiped;
         let pieces = self.pieces.iter().map(Vec::capacity).sum();
         (texts, pieces)
     }

@@ -6,8 +6,8 @@ use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// Most bytes of one item's folded text that are kept and searched. Behind them a search does
-/// not look.
+/// Most bytes that are kept and searched of what was told of one item first, folded, and most of
+/// what was told since. Behind them a search does not look.
 pub const MAX_TEXT_BYTES: usize = 8 << 10;
 /// Most words of a search.
 pub const MAX_WORDS: usize = 16;
@@ -58,28 +58,61 @@ pub fn words(query: &str) -> Vec<Zeroizing<String>> {
     words.map(|word| Zeroizing::new(word.into())).collect()
 }
 
-/// What is searched of one item, and how many bytes of it are its reference. Each part stands
-/// behind a byte 0, over which no word reaches.
-pub fn searched(reference: &str, file_name: &Value, description: &str) -> (Zeroizing<String>, u16) {
+/// What is searched of one item, and how many bytes of it are its reference: what was told first,
+/// and by which descriptions it was `corrected` since, oldest first. Each part stands behind a
+/// byte 0, over which no word reaches.
+pub fn searched(
+    reference: &str,
+    file_name: &Value,
+    description: &str,
+    corrected: &[Zeroizing<String>],
+) -> (Zeroizing<Vec<u8>>, u16) {
     let name = match file_name {
         Value::String(name) => Zeroizing::new(name.clone()),
         other => Zeroizing::new(of_bytes(&other["hex"])),
     };
-    let mut text = Zeroizing::new(String::with_capacity(MAX_TEXT_BYTES));
+    let since = corrected.iter().rev().map(|text| fold(text));
+    let since = since.collect::<Vec<_>>();
+    let (mut text, length) = joined(&[reference, &name, description], &since);
+    // The newest first: what comes behind the bound was corrected twice.
+    let end = text.len() + MAX_TEXT_BYTES;
+    for part in &since {
+        append(&mut text, part, true, end);
+    }
+    (text, length)
+}
+
+/// The same of other parts, which are never corrected.
+pub fn parts(parts: &[&str]) -> (Zeroizing<Vec<u8>>, u16) {
+    joined(parts, &[])
+}
+
+/// Parts folded, each behind a byte 0, and how long the first is; with room for what follows.
+fn joined(parts: &[&str], following: &[Zeroizing<String>]) -> (Zeroizing<Vec<u8>>, u16) {
+    let parts: Vec<_> = parts.iter().map(|part| fold(part)).collect();
+    // Growing would leave copies behind, so there is room for all of it from the beginning.
+    let bytes = parts.iter().chain(following).map(|part| part.len() + 1);
+    let bytes = bytes.sum::<usize>().min(2 * MAX_TEXT_BYTES);
+    let mut text = Zeroizing::new(Vec::with_capacity(bytes));
     let mut length = 0;
-    for (part, separator) in [(reference, ""), (&name, "\0"), (description, "\0")] {
-        let folded = fold(part);
-        if text.len() + separator.len() > MAX_TEXT_BYTES {
-            break;
-        }
-        text.push_str(separator);
-        let room = MAX_TEXT_BYTES - text.len();
-        text.push_str(&folded[..folded.floor_char_boundary(room)]);
-        if separator.is_empty() {
+    for (nth, part) in parts.iter().enumerate() {
+        append(&mut text, part, nth > 0, MAX_TEXT_BYTES);
+        if nth == 0 {
             length = u16::try_from(text.len()).expect("the longest text is shorter");
         }
     }
     (text, length)
+}
+
+/// Appends a part, as far as there is room up to `end`.
+fn append(text: &mut Vec<u8>, part: &str, separated: bool, end: usize) {
+    let separator = usize::from(separated);
+    if text.len() + separator > end {
+        return;
+    }
+    text.resize(text.len() + separator, 0);
+    let room = part.floor_char_boundary(end - text.len());
+    text.extend_from_slice(&part.as_bytes()[..room]);
 }
 
 /// A file name that was not UTF-8, as far as it is.
@@ -157,14 +190,36 @@ mod tests {
 
     #[test]
     fn what_is_searched_has_parts_and_an_end() {
-        let (text, length) = searched("JS/1", &json!("Plan.PDF"), "Der Hafen");
-        assert_eq!(text.as_str(), "js/1\0plan.pdf\0der hafen");
-        assert_eq!(length, 4);
-        let (text, _) = searched("JS/1", &json!({"hex": "66ff6f"}), "");
-        assert_eq!(text.as_str(), "js/1\0f\u{fffd}o\0");
+        let told = |name: Value, description: &str, corrected: &[&str]| {
+            let corrected: Vec<_> = corrected
+                .iter()
+                .map(|text| Zeroizing::new(text.to_string()))
+                .collect();
+            let (text, length) = searched("JS/1", &name, description, &corrected);
+            assert_eq!(length, 4);
+            String::from_utf8(text.to_vec()).expect("it is cut between letters")
+        };
+        let plan = json!("Plan.PDF");
+        assert_eq!(
+            told(plan.clone(), "Der Hafen", &[]),
+            "js/1\0plan.pdf\0der hafen"
+        );
+        assert_eq!(
+            told(plan, "Der Hafen", &["Die Werft", "Das Dock"]),
+            "js/1\0plan.pdf\0der hafen\0das dock\0die werft"
+        );
+        assert_eq!(
+            told(json!({"hex": "66ff6f"}), "", &[]),
+            "js/1\0f\u{fffd}o\0"
+        );
         let long = "\u{fdfa}".repeat(20_000);
-        let (text, _) = searched("JS/1", &json!(long), &long);
+        let text = told(json!(long), &long, &[]);
         assert!(text.len() <= MAX_TEXT_BYTES && text.len() > MAX_TEXT_BYTES - 4);
+        // However long what was told first is, what was told last is searched.
+        let text = told(json!(long), &long, &["older", &long, "newest"]);
+        assert!(text.contains("\0newest\0") && !text.contains("older"));
+        let bytes = 2 * MAX_TEXT_BYTES;
+        assert!(text.len() <= bytes && text.len() > bytes - 8);
     }
 
     #[test]

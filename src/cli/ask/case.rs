@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Ask, Change, Look, Nothing, Request, Upon, refused, say, tell};
+use super::{Ask, Change, Common, Look, Request, Upon, refused, say, tell};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Case {
@@ -37,10 +37,10 @@ pub(in crate::cli) enum Case {
 impl Case {
     pub(in crate::cli) async fn run(self) -> ExitCode {
         match self {
-            Self::List(asked) => asked.run().await,
+            Self::List(asked) => cases(asked).await,
             Self::Open(asked) => asked.run().await,
             Self::Show(asked) => asked.run().await,
-            Self::Items(asked) => list(asked).await,
+            Self::Items(asked) => items(asked).await,
             Self::AddParty(asked) => asked.run().await,
             Self::GiveRole(asked) => asked.run().await,
             Self::EndRole(asked) => asked.run().await,
@@ -53,13 +53,55 @@ impl Case {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct All {
-    #[command(flatten)]
-    nothing: Nothing,
+    /// Words in the number or the title; what you search for is entered in the custody log
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
+    /// open, closed, merged, transferred
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<String>,
+    /// number, opened; `-` before it turns the order
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// The first N alone
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
 }
 
-impl Ask for All {
-    fn request(&self) -> Request {
-        Request::list("cases".into(), &["id", "number", "title", "stage"])
+const CASE_COLUMNS: &[&str] = &["id", "number", "stage", "opened_at", "title"];
+
+async fn cases(asked: Look<All>) -> ExitCode {
+    let Look { own, common } = asked;
+    let asked = [
+        ("q", own.search.as_deref()),
+        ("stage", own.stage.as_deref()),
+        ("sort", own.sort.as_deref()),
+    ];
+    list(&common, "cases", &asked, own.limit, CASE_COLUMNS).await
+}
+
+/// A list, page by page.
+async fn list(
+    common: &Common,
+    path: &str,
+    asked: &[(&str, Option<&str>)],
+    limit: Option<usize>,
+    columns: &[&str],
+) -> ExitCode {
+    let asked = asked.iter();
+    let asked = asked.filter_map(|(name, value)| Some((*name, (*value)?)));
+    let asked: Vec<(&str, &str)> = asked.collect();
+    let listed = async { common.access.api()?.list(path, &asked, limit).await };
+    match listed.await {
+        Ok((items, total)) => {
+            if common.json {
+                say(&json!({"items": items, "total": total}).to_string());
+            } else {
+                tell::list(&items, columns);
+                say(&format!("{} of {total}", items.len()));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => refused(&error, None, common.json),
     }
 }
 
@@ -142,35 +184,20 @@ const COLUMNS: &[&str] = &[
     "description",
 ];
 
-async fn list(asked: Look<Items>) -> ExitCode {
+async fn items(asked: Look<Items>) -> ExitCode {
     let Look { own, common } = asked;
     let depositor = own.depositor.map(|person| person.to_string());
     let asked = [
-        ("q", &own.search),
-        ("state", &own.state),
-        ("type", &own.kind),
-        ("from", &own.from),
-        ("to", &own.to),
-        ("depositor", &depositor),
-        ("sort", &own.sort),
+        ("q", own.search.as_deref()),
+        ("state", own.state.as_deref()),
+        ("type", own.kind.as_deref()),
+        ("from", own.from.as_deref()),
+        ("to", own.to.as_deref()),
+        ("depositor", depositor.as_deref()),
+        ("sort", own.sort.as_deref()),
     ];
-    let asked = asked
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    let asked: Vec<(&str, &str)> = asked.collect();
-    let listed = async { common.access.api()?.list(own.case, &asked, own.limit).await };
-    match listed.await {
-        Ok((items, total)) => {
-            if common.json {
-                say(&json!({"items": items, "total": total}).to_string());
-            } else {
-                tell::list(&items, COLUMNS);
-                say(&format!("{} of {total}", items.len()));
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => refused(&error, None, common.json),
-    }
+    let path = format!("cases/{}/items", own.case);
+    list(&common, &path, &asked, own.limit, COLUMNS).await
 }
 
 #[derive(Debug, Args, Serialize)]

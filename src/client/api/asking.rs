@@ -1,6 +1,6 @@
 //! Requests whose answers are shown as they are, and content that is read for a purpose.
 
-use custos_core::ids::{CaseId, ItemId, ViewId};
+use custos_core::ids::{ItemId, ViewId};
 use reqwest::{
     Method,
     header::{CONTENT_TYPE, ETAG, IF_MATCH},
@@ -94,14 +94,14 @@ impl Api {
         .await
     }
 
-    /// Items of a case, as far as they are asked for: those of all pages, or the first `most`,
-    /// and how many there are.
+    /// What a list holds at a path below `/api/v1`, as far as it is asked for: that of all pages,
+    /// or the first `most`, and how many there are.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub async fn list(
         &self,
-        case: CaseId,
+        path: &str,
         asked: &[(&str, &str)],
         most: Option<usize>,
     ) -> Result<(Vec<Value>, u64), ClientError> {
@@ -114,9 +114,7 @@ impl Api {
             pairs.push(("limit", &limit));
             pairs.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
             let query = query(&pairs);
-            let page: Page = self
-                .get(&format!("/api/v1/cases/{case}/items?{query}"))
-                .await?;
+            let page: Page = self.get(&format!("/api/v1/{path}?{query}")).await?;
             items.extend(page.items);
             match page.next {
                 Some(next) if most.is_none_or(|most| items.len() < most) => {
@@ -128,7 +126,7 @@ impl Api {
                 _ => return Ok((items, page.total)),
             }
         }
-        Err(ClientError::Answer("a list of items without an end".into()))
+        Err(ClientError::Answer("a list without an end".into()))
     }
 
     /// Asks for a change under a key. If the connection breaks it is

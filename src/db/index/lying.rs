@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use custos_core::hash::Sha256;
+use serde_json::Value;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Checked, Mark};
 use crate::{
@@ -11,16 +13,22 @@ use crate::{
         decide::item_states,
         disclosures::{Raw as RawServing, ServingRow},
         evidence::{ItemRow, RawItem, RawState, StateRow},
+        filings::{Correction, FilingRow, Raw as RawFiling},
     },
     keyring::ScopeKeys,
     policy::facts,
 };
+
+/// What can be corrected of that which is listed and searched.
+const DESCRIPTION: &str = "description";
 
 /// An item's rows as they lie there.
 pub(super) struct Lying {
     pub(super) item: RawItem,
     pub(super) state: Option<RawState>,
     pub(super) servings: Vec<RawServing>,
+    /// Oldest first.
+    pub(super) corrections: Vec<RawFiling>,
 }
 
 /// A row with its salt and the `C` of its entry, to be checked.
@@ -28,6 +36,7 @@ pub(super) enum Vouched<'a> {
     Item(&'a ItemRow),
     State(&'a StateRow),
     Serving(&'a ServingRow),
+    Correction(&'a FilingRow<Correction>),
 }
 
 impl Lying {
@@ -60,6 +69,11 @@ impl Lying {
             part(&serving.rev.to_be_bytes());
             serving.parts().iter().for_each(|bytes| part(bytes));
         }
+        for correction in &self.corrections {
+            part(&correction.rev.to_be_bytes());
+            part(&correction.filed_at.to_be_bytes());
+            correction.parts().iter().for_each(|bytes| part(bytes));
+        }
         let hash = hasher.finish();
         std::array::from_fn(|at| hash.as_bytes()[at])
     }
@@ -83,6 +97,17 @@ impl Lying {
             check((Vouched::Serving(&served), &serving.salt, &serving.entry))?;
             served_to.insert(served.party_id);
         }
+        let mut corrected = Vec::new();
+        for filing in &self.corrections {
+            let correction = filing.row::<Correction>(keys)?;
+            let by = (filing.salt.as_slice(), filing.entry.as_slice());
+            check((Vouched::Correction(&correction), by.0, by.1))?;
+            let mut told = correction.details;
+            told.reason.zeroize();
+            if let (DESCRIPTION, Value::String(text)) = (told.field.as_str(), told.value) {
+                corrected.push(Zeroizing::new(text));
+            }
+        }
         let facts = facts::Item {
             id: row.id,
             case: row.case_id,
@@ -93,6 +118,7 @@ impl Lying {
         Ok(Checked {
             row,
             facts,
+            corrected,
             mark: self.mark(),
         })
     }

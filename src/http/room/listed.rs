@@ -10,15 +10,68 @@ use rocket::{
 use serde::Serialize;
 
 use crate::{
-    app::cases::{Asked, ItemList},
+    app::{
+        self,
+        cases::{Asked, AskedCases, CaseList, ItemList},
+    },
     http::{errors::Failure, tags::Tagged},
 };
 
+/// What can be asked of a list in an address.
+pub trait Query: Sized {
+    /// Takes what stands in a query, each name once.
+    ///
+    /// # Errors
+    /// It names what is unknown, given twice, or can't be taken.
+    fn of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, app::Error>;
+
+    /// Filters, order and number on a page, by name, as far as they are given.
+    fn kept(&self) -> impl Iterator<Item = (&'static str, &str)>;
+}
+
+impl Query for Asked {
+    fn of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, app::Error> {
+        Self::of(pairs)
+    }
+
+    fn kept(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.filters().chain([("limit", self.limit.as_str())])
+    }
+}
+
+impl Query for AskedCases {
+    fn of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, app::Error> {
+        Self::of(pairs)
+    }
+
+    fn kept(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.filters().chain([("limit", self.limit.as_str())])
+    }
+}
+
+/// A page of a list, which may have neighbours.
+pub trait Neighbours {
+    /// Where the next page begins, and where the page before ends.
+    fn neighbours(&self) -> [Option<&str>; 2];
+}
+
+impl Neighbours for ItemList {
+    fn neighbours(&self) -> [Option<&str>; 2] {
+        [self.next.as_deref(), self.previous.as_deref()]
+    }
+}
+
+impl Neighbours for CaseList {
+    fn neighbours(&self) -> [Option<&str>; 2] {
+        [self.next.as_deref(), self.previous.as_deref()]
+    }
+}
+
 /// Filters, order and place of a list, as the address names them.
-pub struct Listed(pub Asked);
+pub struct Listed<Q>(pub Q);
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Listed {
+impl<'r, Q: Query + Send> FromRequest<'r> for Listed<Q> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> request::Outcome<Self, ()> {
@@ -30,7 +83,7 @@ impl<'r> FromRequest<'r> for Listed {
     }
 }
 
-fn asked(query: &str) -> Result<Asked, Failure> {
+fn asked<Q: Query>(query: &str) -> Result<Q, Failure> {
     let odd = || Failure::Malformed("the address is not UTF-8".into());
     let decoded = |text: &str| {
         let text = RawStr::new(text).url_decode();
@@ -44,13 +97,12 @@ fn asked(query: &str) -> Result<Asked, Failure> {
     let pairs = pairs
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    Ok(Asked::of(pairs)?)
+    Ok(Q::of(pairs)?)
 }
 
 /// The address of the same list with another order or place; an empty value is left out.
-pub fn address(path: &str, asked: &Asked, other: (&'static str, &str)) -> String {
-    let kept = asked.filters().chain([("limit", asked.limit.as_str())]);
-    let kept = kept.filter(|(name, _)| *name != other.0);
+pub fn address(path: &str, asked: &impl Query, other: (&'static str, &str)) -> String {
+    let kept = asked.kept().filter(|(name, _)| *name != other.0);
     let pairs: Vec<String> = kept
         .chain([other])
         .filter(|(_, value)| !value.is_empty())
@@ -81,11 +133,11 @@ pub struct Paged<T> {
 
 impl<T> Paged<T> {
     /// `body` with links to the pages beside `list`, which lie at `path`.
-    pub fn of(body: Tagged<T>, path: &str, asked: &Asked, list: &ItemList) -> Self {
-        let beside = [("next", &list.next), ("prev", &list.previous)];
-        let links = beside.into_iter().filter_map(|(name, cursor)| {
-            let cursor = cursor.as_deref()?;
-            Some((name, address(path, asked, ("cursor", cursor))))
+    pub fn of(body: Tagged<T>, path: &str, asked: &impl Query, list: &impl Neighbours) -> Self {
+        let beside = ["next", "prev"].into_iter().zip(list.neighbours());
+        let links = beside.filter_map(|(name, cursor)| {
+            let at = address(path, asked, ("cursor", cursor?));
+            Some((name, at))
         });
         Self {
             links: links.collect(),
@@ -113,7 +165,13 @@ mod tests {
     use super::*;
 
     fn refused(query: &str) -> String {
-        let failure = asked(query).expect_err("it is refused");
+        refusal::<Asked>(query)
+    }
+
+    fn refusal<Q: Query>(query: &str) -> String {
+        let Err(failure) = asked::<Q>(query) else {
+            panic!("{query} is taken");
+        };
         assert_eq!(failure.problem().status.code, 400, "{query}");
         failure.problem().detail
     }
@@ -121,7 +179,7 @@ mod tests {
     #[test]
     fn what_is_asked_comes_back_in_addresses() {
         let query = "q=caf%C3%A9+%26%201&state=served&limit=7&cursor=abc&from=&sort=-size";
-        let asked = asked(query).map_err(|failure| failure.problem().detail);
+        let asked = asked::<Asked>(query).map_err(|failure| failure.problem().detail);
         let asked = asked.expect("it is read");
         assert_eq!((asked.q.as_str(), asked.from.as_str()), ("café & 1", ""));
         let next = address("/items", &asked, ("cursor", "x-y_z"));
@@ -152,5 +210,24 @@ mod tests {
         assert!(refused("state=sealed").contains("`state`"));
         assert!(refused("type=image/png").contains("`type`"));
         assert!(refused("depositor=7").contains("`depositor`"));
+    }
+
+    #[test]
+    fn of_cases_other_things_are_asked() {
+        let asked = asked::<AskedCases>("q=26%2F1&stage=closed&sort=-opened&limit=9");
+        let asked = asked.map_err(|failure| failure.problem().detail);
+        let asked = asked.expect("it is read");
+        let told = "/cases?q=26%2F1&stage=closed&sort=-opened&limit=9&cursor=x";
+        assert_eq!(address("/cases", &asked, ("cursor", "x")), told);
+        for (query, named) in [
+            ("state=served", "`state`"),
+            ("stage=lost", "`stage`"),
+            ("sort=size", "`sort`"),
+            ("sort=-", "`sort`"),
+            ("limit=0", "`limit`"),
+            ("q=a&q=b", "`q` is given twice"),
+        ] {
+            assert!(refusal::<AskedCases>(query).contains(named), "{query}");
+        }
     }
 }

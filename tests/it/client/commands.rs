@@ -167,6 +167,20 @@ async fn refusals_are_told_plainly_and_with_their_status() {
         "none&sort=x",
     ]));
     assert_eq!(listed.await.ends_with(0).out.lines().last(), Some("0 of 0"));
+    let listed = run(command(&["case", "list", "--search", "none&stage=x"]));
+    assert_eq!(listed.await.ends_with(0).out.lines().last(), Some("0 of 0"));
+    let asked = &[
+        "case", "list", "--search", "harbour", "--stage", "open", "--sort", "-opened",
+    ];
+    let listed = run(command(asked)).await.ends_with(0);
+    assert!(
+        listed.out.contains(&field.case) && listed.out.ends_with("1 of 1\n"),
+        "{}",
+        listed.out
+    );
+    run(command(&["case", "list", "--stage", "ajar"]))
+        .await
+        .ends_with(1);
     let listed = run(command(&["case", "items", &field.case, "--limit", "1"]))
         .await
         .ends_with(0);

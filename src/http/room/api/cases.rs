@@ -5,13 +5,14 @@ use rocket::{State, delete, get, post, put, serde::json::Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Changed, Created, List, Made};
+use super::{Changed, Created, Made};
 use crate::{
     app::{
         Room,
         cases::{
-            self, CaseLinks, CasePage, CaseSummary, Facets, ItemList, ItemSummary, MayOnCase,
-            MemberSummary, NewCase, NewStage, PartySummary, SuccessionSummary,
+            self, Asked, AskedCases, CaseLinks, CaseList, CasePage, CaseSummary, Facets, ItemList,
+            ItemSummary, MayOnCase, MemberSummary, NewCase, NewStage, PartySummary,
+            SuccessionSummary,
         },
         schema,
     },
@@ -115,9 +116,11 @@ pub struct OneCase {
 pub async fn list(
     caller: Reader,
     room: &State<Room>,
-) -> Result<Tagged<List<CaseSummary>>, Failure> {
-    let items = cases::list_cases(room, &caller.0).await?;
-    Ok(Tagged::of(List { items }))
+    asked: Listed<AskedCases>,
+) -> Result<Paged<CaseList>, Failure> {
+    let list = cases::list_cases(room, &caller.0, &asked.0).await?;
+    let body = Tagged::of(list.clone());
+    Ok(Paged::of(body, "/api/v1/cases", &asked.0, &list))
 }
 
 #[post("/cases", data = "<new>")]
@@ -142,7 +145,7 @@ pub async fn read(
     caller: Reader,
     room: &State<Room>,
     case: Named<CaseId>,
-    asked: Listed,
+    asked: Listed<Asked>,
 ) -> Result<Paged<OneCase>, Failure> {
     let page = cases::read_case(room, &caller.0, case.0, &asked.0).await?;
     let (own, list) = (page.tag(&room.core), page.list.clone());
@@ -172,7 +175,7 @@ pub async fn items(
     caller: Reader,
     room: &State<Room>,
     case: Named<CaseId>,
-    asked: Listed,
+    asked: Listed<Asked>,
 ) -> Result<Paged<ItemList>, Failure> {
     let list = cases::list_items(room, &caller.0, case.0, &asked.0).await?;
     let body = Tagged::of(list.clone());

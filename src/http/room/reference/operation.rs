@@ -134,8 +134,8 @@ pub struct Operation {
     gives: Gives,
     /// What a change is made upon, if it says so.
     condition: Option<Condition>,
-    /// Whether filters, order and page of a list of items are asked for.
-    listed: bool,
+    /// What is asked of a list, by the names of the parameters: filters, order and page.
+    listed: &'static [&'static str],
     /// Problems besides those that follow from the rest.
     problems: Vec<&'static str>,
 }
@@ -153,7 +153,7 @@ impl Operation {
             takes: Takes::Nothing,
             gives: Gives::Nothing,
             condition: None,
-            listed: false,
+            listed: &[],
             problems: Vec::new(),
         }
     }
@@ -194,8 +194,9 @@ impl Operation {
         self
     }
 
-    pub fn listed(mut self) -> Self {
-        self.listed = true;
+    /// Takes what can be asked of a list.
+    pub fn listed(mut self, asked: &'static [&'static str]) -> Self {
+        self.listed = asked;
         self
     }
 
@@ -279,9 +280,7 @@ impl Operation {
         let places = self.path.split('<').skip(1);
         let names = places.filter_map(|place| place.split('>').next());
         let mut parameters: Vec<Value> = names.map(parts::place).collect();
-        if self.listed {
-            parameters.extend(parts::LISTED.iter().map(|name| parts::parameter(name)));
-        }
+        parameters.extend(self.listed.iter().map(|name| parts::parameter(name)));
         if self.is_keyed() {
             parameters.push(parts::parameter("IdempotencyKey"));
         }
@@ -335,7 +334,7 @@ impl Operation {
                     headers.push("ETag");
                     responses.insert("304".into(), known());
                 }
-                if self.listed {
+                if !self.listed.is_empty() {
                     headers.push("Link");
                 }
                 if !headers.is_empty() {

@@ -2,13 +2,16 @@
 
 mod room;
 
-use super::operation::{
-    Gives, Operation,
-    Who::{Anyone, Session, Token},
+use super::{
+    operation::{
+        Gives, Operation,
+        Who::{Anyone, Session, Token},
+    },
+    parts::{LISTED, LISTED_CASES},
 };
 use crate::{
     app::{
-        cases::{CaseSummary, ItemList, NewStage},
+        cases::{CaseList, ItemList, NewStage},
         corrections::NewCorrection,
         custody::HistoryLine,
         evidence::ItemPage,
@@ -121,8 +124,13 @@ fn cases() -> Vec<Operation> {
     vec![
         get("/api/v1/cases", "listCases")
             .of(CASES, READ)
-            .says("The cases that you work on", "By number. Custodians work on all.")
-            .gives::<List<CaseSummary>>(),
+            .says(
+                "The cases that you work on, by pages",
+                "Searched, filtered and sorted; custodians work on all. Everything is counted after what you may not know of was left out. `Link` leads to the pages beside.",
+            )
+            .listed(LISTED_CASES)
+            .gives::<CaseList>()
+            .or(&["damaged"]),
         post("/api/v1/cases", "openCase")
             .of(CASES, Session)
             .says("Open a case", "For custodians.")
@@ -134,7 +142,7 @@ fn cases() -> Vec<Operation> {
                 "A case, with the first page of its items",
                 "Parties, people, and the items of which you may know. Everything is counted after what you may not know of was left out.",
             )
-            .listed()
+            .listed(LISTED)
             .gives::<OneCase>()
             .or(&["damaged"]),
         get("/api/v1/cases/<case>/items", "listItems")
@@ -143,7 +151,7 @@ fn cases() -> Vec<Operation> {
                 "The items of a case, by pages",
                 "Searched, filtered and sorted. `Link` leads to the pages beside.",
             )
-            .listed()
+            .listed(LISTED)
             .gives::<ItemList>()
             .or(&["damaged"]),
         post("/api/v1/cases/<case>/parties", "addParty")

@@ -41,6 +41,9 @@ pub const LISTED: &[&str] = &[
     "cursor",
 ];
 
+/// What can be asked of a list of cases.
+pub const LISTED_CASES: &[&str] = &["caseWords", "stage", "caseSort", "limit", "cursor"];
+
 /// What each status of a failure is called in the document.
 const NAMES: &[(u16, &str)] = &[
     (400, "BadRequest"),
@@ -161,7 +164,10 @@ pub fn parameters() -> Value {
         "to": query("to", "Received on or before this day (UTC) or time (microseconds since 1970).", moment),
         "depositor": query("depositor", "The person who deposited it.", reference::<schema::Id>()),
         "sort": query("sort", "The order; with `-` before it from the last to the first.", json!({"enum": ["", "reference", "-reference", "received", "-received", "size", "-size"]})),
-        "limit": query("limit", "Items on a page.", json!({"type": "integer", "minimum": 1, "maximum": MAX_PAGE_ITEMS, "default": PAGE_ITEMS})),
+        "caseWords": query("q", "Words that number or title must have.", inline::<schema::OptionalLine>()),
+        "stage": query("stage", "The stage that the case is in.", json!({"enum": ["", "open", "closed", "merged", "transferred"]})),
+        "caseSort": query("sort", "The order; with `-` before it from the last to the first.", json!({"enum": ["", "number", "-number", "opened", "-opened"]})),
+        "limit": query("limit", "How many stand on a page.", json!({"type": "integer", "minimum": 1, "maximum": MAX_PAGE_ITEMS, "default": PAGE_ITEMS})),
         "cursor": query("cursor", "Where the page begins: from `next`, `previous` or a `Link`, with the same filters.", text),
         "IdempotencyKey": {
             "name": "Idempotency-Key",

@@ -10,7 +10,7 @@ use super::{Page, Shell, then};
 use crate::{
     app::{
         self, Room,
-        cases::{self, Asked, CasePage, CaseRole, CaseSummary, NewCase},
+        cases::{self, Asked, AskedCases, CaseList, CasePage, CaseRole, NewCase},
         tags::Tag,
         walls::{self, WallSummary},
     },
@@ -29,7 +29,63 @@ use crate::{
 #[template(path = "cases.html")]
 pub struct CasesPage {
     shell: Shell,
-    cases: Vec<CaseSummary>,
+    list: CaseList,
+    asked: AskedCases,
+}
+
+/// Orders that the list of cases offers, with the words for each.
+const CASE_ORDERS: [(&str, &str); 4] = [
+    ("number", "Number"),
+    ("-number", "Number, last first"),
+    ("-opened", "Opened, newest first"),
+    ("opened", "Opened, oldest first"),
+];
+
+impl CasesPage {
+    /// Whether the list is narrowed.
+    fn is_narrowed(&self) -> bool {
+        self.asked.filters().any(|(name, _)| name != "sort")
+    }
+
+    /// Whether there is enough of it that somebody would search.
+    fn is_long(&self) -> bool {
+        self.list.total > 1 || self.is_narrowed()
+    }
+
+    /// The address of the list with another order or place.
+    fn address(&self, name: &'static str, value: &str) -> String {
+        address("/cases", &self.asked, (name, value))
+    }
+
+    /// The address of the list sorted by a column: the other way around, if it is already.
+    fn sorted(&self, by: &str) -> String {
+        self.address("sort", &turned(&self.asked.sort, "number", by))
+    }
+
+    /// How the list is sorted by a column, in the words of `aria-sort`.
+    fn direction(&self, by: &str) -> &'static str {
+        direction(&self.asked.sort, "number", by)
+    }
+}
+
+/// How a list is sorted by a column, in the words of `aria-sort`, if it is sorted so; by `first`
+/// where nothing else is said.
+fn direction(sort: &str, first: &str, by: &str) -> &'static str {
+    match sort {
+        "" if by == first => "ascending",
+        sort if sort == by => "ascending",
+        sort if sort.strip_prefix('-') == Some(by) => "descending",
+        _ => "none",
+    }
+}
+
+/// The order of a column; the other way around, if a list is sorted by it already.
+fn turned(sort: &str, first: &str, by: &str) -> String {
+    if direction(sort, first, by) == "ascending" {
+        format!("-{by}")
+    } else {
+        by.into()
+    }
 }
 
 /// One case.
@@ -84,23 +140,12 @@ impl OneCasePage {
 
     /// The address of the list sorted by a column: the other way around, if it is already.
     fn sorted(&self, by: &str) -> String {
-        let turned = format!("-{by}");
-        let sort = if self.direction(by) == "ascending" {
-            &turned
-        } else {
-            by
-        };
-        self.address("sort", sort)
+        self.address("sort", &turned(&self.asked.sort, "reference", by))
     }
 
     /// How the list is sorted by a column, in the words of `aria-sort`.
     fn direction(&self, by: &str) -> &'static str {
-        match self.asked.sort.as_str() {
-            "" if by == "reference" => "ascending",
-            sort if sort == by => "ascending",
-            sort if sort.strip_prefix('-') == Some(by) => "descending",
-            _ => "none",
-        }
+        direction(&self.asked.sort, "reference", by)
     }
 
     /// The name of a party, where it is one of the case.
@@ -138,20 +183,26 @@ pub struct NewMember {
 }
 
 #[get("/cases")]
-pub async fn list(seat: Seat, room: &State<Room>) -> Result<Page<CasesPage>, Failure> {
+pub async fn list(
+    seat: Seat,
+    room: &State<Room>,
+    asked: Listed<AskedCases>,
+) -> Result<Page<CasesPage>, Failure> {
     let shell = Shell::of(room, &seat, "cases").await?;
+    let asked = asked.0;
+    let list = cases::list_cases(room, seat.who(), &asked).await;
     // Whoever keeps accounts has no part in cases; asking for them would be refused.
-    let cases = if shell.manages_people && !shell.opens_cases {
-        cases::list_cases(room, seat.who()).await.or_else(nothing)?
+    let list = if shell.manages_people && !shell.opens_cases {
+        list.or_else(nothing)?
     } else {
-        cases::list_cases(room, seat.who()).await?
+        list?
     };
-    Ok(Page::of(CasesPage { shell, cases }))
+    Ok(Page::of(CasesPage { shell, list, asked }))
 }
 
-fn nothing(error: app::Error) -> Result<Vec<CaseSummary>, app::Error> {
+fn nothing(error: app::Error) -> Result<CaseList, app::Error> {
     match error {
-        app::Error::Forbidden => Ok(Vec::new()),
+        app::Error::Forbidden => Ok(CaseList::default()),
         error => Err(error),
     }
 }
@@ -172,7 +223,7 @@ pub async fn read(
     seat: Seat,
     room: &State<Room>,
     case: Named<CaseId>,
-    asked: Listed,
+    asked: Listed<Asked>,
 ) -> Result<Page<OneCasePage>, Failure> {
     let page = cases::read_case(room, seat.who(), case.0, &asked.0).await?;
     let walls = if page.may.change_stage {
