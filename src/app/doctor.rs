@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use custos_core::ids::{Id, ObjectId};
 use serde::Serialize;
 
-use super::backup;
+use super::{auditing, backup};
 use crate::{
     ambient::Ambient,
     db::copying,
@@ -114,7 +114,38 @@ pub fn examine(places: &Places, ambient: &Ambient) -> Vec<Check> {
         )),
     }
     checks.push(store(places, ambient));
+    checks.extend(audited(places, ambient));
     checks
+}
+
+/// What the room's own audit last found; nothing where it made none.
+fn audited(places: &Places, ambient: &Ambient) -> Option<Check> {
+    const NAME: &str = "audit";
+    /// Rounds may take a day; this is how long one may be overdue.
+    const LATE_MICROS: i64 = 7 * 24 * 3_600 * 1_000_000;
+
+    let state = auditing::State::read(&places.data)?;
+    let now = ambient.now().micros();
+    let Some(last) = state.last else {
+        return Some(Check::ok(NAME, "no round has ended yet"));
+    };
+    let hours = (now - last.ended_at.micros()) / (3_600 * 1_000_000);
+    let what = match last.findings {
+        0 => format!("the round that ended {hours} hours ago found nothing"),
+        found => format!("the round that ended {hours} hours ago found {found} things"),
+    };
+    Some(if last.findings > 0 {
+        Check::failed(
+            NAME,
+            what,
+            "run `custos audit`, which says where; keep a copy of everything before you restore anything",
+        )
+    } else if now - state.next_at.micros() > LATE_MICROS {
+        let fix = "look into the room's log for why it could not audit itself";
+        Check::warning(NAME, format!("{what}; the next is overdue"), fix)
+    } else {
+        Check::ok(NAME, what)
+    })
 }
 
 /// Whether the store takes bytes and gives them back.

@@ -8,6 +8,7 @@ use custos::{
     db::{Connection, dialect},
 };
 use diesel::connection::SimpleConnection;
+use serde_json::json;
 
 use crate::support::bench::Bench;
 
@@ -68,6 +69,24 @@ async fn a_room_at_work_is_well() {
     // A temporary folder has one disk.
     assert_eq!(found(&checks, "root key").status, Status::Warning);
     assert!(checks.iter().all(|check| check.name != "restore"));
+    assert!(checks.iter().all(|check| check.name != "audit"));
+    // What the room's own audit found is told.
+    let state = places.data.join("audit.json");
+    let mut round = json!({"next_at": i64::MAX >> 11, "round": null, "last": null});
+    for (last, status) in [
+        (json!(null), Status::Ok),
+        (json!({"ended_at": 0, "findings": 0}), Status::Ok),
+        (json!({"ended_at": 0, "findings": 2}), Status::Failed),
+    ] {
+        round["last"] = last;
+        fs::write(&state, round.to_string()).expect("written");
+        assert_eq!(found(&examined(&places).await, "audit").status, status);
+    }
+    round["last"] = json!({"ended_at": 0, "findings": 0});
+    round["next_at"] = json!(0);
+    fs::write(&state, round.to_string()).expect("written");
+    let checks = examined(&places).await;
+    assert_eq!(found(&checks, "audit").status, Status::Warning);
     bench
         .app
         .deposit(&bench.officer, &bench.case, b"another one")

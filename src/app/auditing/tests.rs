@@ -103,6 +103,8 @@ async fn damage_is_told_and_entered_and_sound_items_stay_readable() {
             .await
             .expect("its page opens");
     }
+    let state = bench.state();
+    assert_eq!(state.last.expect("a last").findings, 1);
     // A round more finds it again, and tells it again: it is still so.
     bench.round().await;
     assert_eq!(bench.told(&bench.case.world.ana).await, 2);
