@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 
-from document import Document, Judge, Unsendable, generator, shuffled
+from document import Document, Judge, Unsendable, generator, has_invalid_body, shuffled
 from history import Fork, History
 from provoke import UNKNOWN, UNPROVOKED, provoke, refuse_all
 from room import CUT, ORIGIN, Caller, NotStarted, Refused, Room
@@ -37,7 +37,7 @@ SHORT_CASES = 165
 LONG_CASES = 5_000
 # Beyond what the room holds of a larger register.
 MAX_GROWTH = 192 * MIB
-MAX_SHOWN = 12
+MAX_SHOWN = 25
 SESSIONS = ("administrator", "custodian", "investigator", "prosecutor", "defence", "judge",
             "protection_officer", "advocate", "auditor", "outsider")
 TOKENS = {
@@ -148,9 +148,12 @@ class Campaign:
             method=case.method, path_parameters=path, headers=own, query=case.query, body=body,
             media_type=case.media_type)
         try:
-            judge.send(name, made, sent)
+            answer = judge.send(name, made, sent)
         except Unsendable:
             self.unsendable += 1
+            return
+        if has_invalid_body(case) and answer.status_code < 300:
+            judge.breaches.append(f"{name} took an invalid body: {json.dumps(body)[:300]}")
 
     def held(self, judge, what, work):
         """Runs something, and counts its breaches."""
@@ -161,7 +164,7 @@ class Campaign:
         self.check(what, not breaches,
                    f"{sent} answers as documented, {time.monotonic() - begin:.0f} s"
                    if not breaches else f"{len(breaches)} of {sent} answers are not as documented")
-        for breach in list(dict.fromkeys(breaches))[:200]:
+        for breach in list(dict.fromkeys(breaches))[:MAX_SHOWN]:
             print(f"      {breach}")
 
     # --- the document as a whole -----------------------------------------------------------------
