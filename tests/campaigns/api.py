@@ -28,12 +28,12 @@ import time
 
 from document import Document, Judge, Unsendable, generator, has_invalid_body, shuffled
 from history import Fork, History
-from provoke import UNKNOWN, UNPROVOKED, provoke, refuse_all
+from provoke import UNKNOWN, UNPROVOKED, approve, provoke, refuse_all
 from room import CUT, ORIGIN, Caller, NotStarted, Refused, Room
 from world import People, World
 
 MIB = 1 << 20
-SHORT_CASES = 165
+SHORT_CASES = 110
 LONG_CASES = 5_000
 # Beyond what the room holds of a larger register.
 MAX_GROWTH = 192 * MIB
@@ -87,7 +87,12 @@ class Campaign:
             self.held(judge, "what is provoked", lambda: provoke(judge, people, world))
             self.planted(people, document)
             self.settled()
-            self.again(people, judge)
+            self.restart({})
+            self.held(judge, "what two people do a day later",
+                      lambda: approve(judge, people, world))
+            # Beginning a session looks at one page, which is all that is left to anyone.
+            self.restart({"CALLER_REQUESTS": "1", "CALLER_SECONDS": "3600"})
+            self.held(judge, "a quota that is used up", lambda: refuse_all(judge, people))
             self.statuses(document, judge)
         finally:
             self.room.kill()
@@ -193,13 +198,13 @@ class Campaign:
                       for status in seen if status >= 500)
         self.check("no answer is a failure of the room", not high, ", ".join(high))
 
-    def again(self, people, judge):
-        """The room once more with a quota of nothing, so that everyone is refused by it."""
+    def restart(self, limits):
+        """The room once more, a day later, with limits of its own."""
         self.room.kill()
-        self.room.settings = {"CUSTOS_HTTP__LIMITS__CALLER_REQUESTS": "1",
-                              "CUSTOS_HTTP__LIMITS__CALLER_SECONDS": "3600"}
+        self.room.hours_ahead = 25
+        self.room.settings = {
+            f"CUSTOS_HTTP__LIMITS__{name}": value for name, value in limits.items()}
         self.room.start()
-        self.held(judge, "a quota that is used up", lambda: refuse_all(judge, people))
 
     # --- planted defects -------------------------------------------------------------------------
 

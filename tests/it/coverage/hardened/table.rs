@@ -114,3 +114,15 @@ const LISTS: Body = Body::Query(&[
     "depositor=x",
     "cursor=x",
 ]);
+/// The same of the list of cases.
+const LISTS_OF_CASES: Body = Body::Query(&[
+    "odd=1",
+    "limit=0",
+    "limit=x",
+    "limit=1&limit=2",
+    "q=a%00b",
+    "q=%FF",
+    "sort=size",
+    "stage=odd",
+    "cursor=x",
+]);

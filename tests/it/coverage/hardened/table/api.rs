@@ -3,7 +3,7 @@
 use super::{
     Body::{self, Bytes, Json, None},
     By::{Admin, Custodian, Judge, Officer, Prosecutor},
-    Hard, LISTS, READ,
+    Hard, LISTS, LISTS_OF_CASES, READ,
     Wrong::{Forbidden, Nothing, Own, Unentered},
     row,
 };
@@ -82,7 +82,7 @@ pub const ROWS: &[Hard] = &[
         "GET /api/v1/cases",
         Own("the cases that one works on"),
         Officer,
-        READ,
+        LISTS_OF_CASES,
     ),
     row(
         "POST /api/v1/cases",

@@ -3,7 +3,7 @@
 use super::{
     Body::{self, Form, Parts},
     By::{Admin, Custodian, Judge, Nobody, Officer, Prosecutor},
-    Hard, LISTS, READ,
+    Hard, LISTS, LISTS_OF_CASES, READ,
     Wrong::{self, Forbidden, Nothing, Open, Own, Unentered},
     row,
 };
@@ -106,7 +106,7 @@ pub const ROWS: &[Hard] = &[
         "GET /cases",
         Own("the cases that one works on"),
         Officer,
-        READ,
+        LISTS_OF_CASES,
     ),
     row(
         "POST /cases",
