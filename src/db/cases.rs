@@ -334,15 +334,17 @@ pub(super) fn find(
     Ok(Some(row))
 }
 
-/// One party, checked; for decisions.
+/// One party of a case, checked; for decisions. One of another case is looked at no further: it
+/// can be decrypted under no key of this one, and must be answered as one that is not there.
 pub(super) fn find_party(
     connection: &mut Connection,
     keyring: &Keyring,
-    scope: ScopeId,
+    (case, scope): (CaseId, ScopeId),
     party_id: PartyId,
 ) -> Result<Option<PartyRow>, DbError> {
     let raw: Option<RawParty> = parties::table
         .find(party_id.as_bytes().to_vec())
+        .filter(parties::case_id.eq(case.as_bytes().to_vec()))
         .select(RawParty::as_select())
         .first(connection)
         .optional()?;

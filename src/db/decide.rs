@@ -235,7 +235,9 @@ pub fn party_in_case(
     case: &CaseFacts,
     party: PartyId,
 ) -> Result<bool, DbError> {
-    let found = cases::find_party(connection, keyring, case.scope, party)?;
+    let of_case = (case.case.id, case.scope);
+    let found = cases::find_party(connection, keyring, of_case, party)?;
+    // The column that was looked for is not what counts: the row that its entry vouches for is.
     Ok(found.is_some_and(|row| row.case_id == case.case.id))
 }
 

@@ -26,18 +26,18 @@ import sys
 import tempfile
 import time
 
-from document import Document, Judge, Unsendable, generator, shuffled
+from document import Document, Judge, Unsendable, generator, has_invalid_body, shuffled
 from history import Fork, History
-from provoke import UNKNOWN, UNPROVOKED, provoke, refuse_all
+from provoke import UNKNOWN, UNPROVOKED, approve, provoke, refuse_all
 from room import CUT, ORIGIN, Caller, NotStarted, Refused, Room
 from world import People, World
 
 MIB = 1 << 20
-SHORT_CASES = 165
+SHORT_CASES = 110
 LONG_CASES = 5_000
 # Beyond what the room holds of a larger register.
 MAX_GROWTH = 192 * MIB
-MAX_SHOWN = 12
+MAX_SHOWN = 25
 SESSIONS = ("administrator", "custodian", "investigator", "prosecutor", "defence", "judge",
             "protection_officer", "advocate", "auditor", "outsider")
 TOKENS = {
@@ -87,7 +87,12 @@ class Campaign:
             self.held(judge, "what is provoked", lambda: provoke(judge, people, world))
             self.planted(people, document)
             self.settled()
-            self.again(people, judge)
+            self.restart({})
+            self.held(judge, "what two people do a day later",
+                      lambda: approve(judge, people, world))
+            # Beginning a session looks at one page, which is all that is left to anyone.
+            self.restart({"CALLER_REQUESTS": "1", "CALLER_SECONDS": "3600"})
+            self.held(judge, "a quota that is used up", lambda: refuse_all(judge, people))
             self.statuses(document, judge)
         finally:
             self.room.kill()
@@ -148,9 +153,12 @@ class Campaign:
             method=case.method, path_parameters=path, headers=own, query=case.query, body=body,
             media_type=case.media_type)
         try:
-            judge.send(name, made, sent)
+            answer = judge.send(name, made, sent)
         except Unsendable:
             self.unsendable += 1
+            return
+        if has_invalid_body(case) and answer.status_code < 300:
+            judge.breaches.append(f"{name} took an invalid body: {json.dumps(body)[:300]}")
 
     def held(self, judge, what, work):
         """Runs something, and counts its breaches."""
@@ -161,7 +169,7 @@ class Campaign:
         self.check(what, not breaches,
                    f"{sent} answers as documented, {time.monotonic() - begin:.0f} s"
                    if not breaches else f"{len(breaches)} of {sent} answers are not as documented")
-        for breach in list(dict.fromkeys(breaches))[:200]:
+        for breach in list(dict.fromkeys(breaches))[:MAX_SHOWN]:
             print(f"      {breach}")
 
     # --- the document as a whole -----------------------------------------------------------------
@@ -190,13 +198,13 @@ class Campaign:
                       for status in seen if status >= 500)
         self.check("no answer is a failure of the room", not high, ", ".join(high))
 
-    def again(self, people, judge):
-        """The room once more with a quota of nothing, so that everyone is refused by it."""
+    def restart(self, limits):
+        """The room once more, a day later, with limits of its own."""
         self.room.kill()
-        self.room.settings = {"CUSTOS_HTTP__LIMITS__CALLER_REQUESTS": "1",
-                              "CUSTOS_HTTP__LIMITS__CALLER_SECONDS": "3600"}
+        self.room.hours_ahead = 25
+        self.room.settings = {
+            f"CUSTOS_HTTP__LIMITS__{name}": value for name, value in limits.items()}
         self.room.start()
-        self.held(judge, "a quota that is used up", lambda: refuse_all(judge, people))
 
     # --- planted defects -------------------------------------------------------------------------
 

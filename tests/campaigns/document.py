@@ -13,6 +13,7 @@ from schemathesis import GenerationMode
 from schemathesis import checks as judged
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.parameters import ParameterLocation
 
 CHECKS = [
     judged.not_a_server_error,
@@ -127,7 +128,8 @@ class Judge:
         try:
             case.validate_response(answer, checks=CHECKS)
         except (Failure, FailureGroup) as failure:
-            self.breaches.append(f"{name} {answer.status_code}: {_words(failure)}")
+            said = f": {answer.text[:200]}" if answer.status_code >= 500 else ""
+            self.breaches.append(f"{name} {answer.status_code}: {_words(failure)}{said}")
 
     def made(self, name, path=None, query=None, headers=None, body=None, media_type=None):
         """A case of one's own."""
@@ -136,6 +138,12 @@ class Judge:
         if body is not None:
             given |= {"body": body, "media_type": media_type or "application/json"}
         return operation.Case(**given)
+
+
+def has_invalid_body(case):
+    """Whether a case was made with a body that is not what the document says."""
+    of_body = case.meta and case.meta.components.get(ParameterLocation.BODY)
+    return bool(of_body) and of_body.mode.is_negative
 
 
 def _words(failure):

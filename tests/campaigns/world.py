@@ -7,7 +7,7 @@ import json
 import re
 import time
 
-from room import COOKIE, PASSWORD, Caller, Deposit, announce, send
+from room import Caller, Deposit, announce, send
 
 WHY = "to compare it with what the witness said"
 # Who works on the case, by their role there; their login is the same.
@@ -54,14 +54,7 @@ class People:
 
     def session(self, who):
         """A new session of somebody."""
-        caller = Caller(self.room.port)
-        fields = {"login": self.logins[who], "password": PASSWORD}
-        headers, _ = caller.form("/sign-in", fields, 303)
-        cookie = re.search(rf"{COOKIE}=([^;]+)", headers["Set-Cookie"]).group(1)
-        caller.headers["Cookie"] = f"{COOKIE}={cookie}"
-        page = caller.get("/password").decode()
-        caller.headers["X-Custos-CSRF"] = re.search(r'name="csrf" value="([^"]+)"', page).group(1)
-        return caller
+        return self.room.sign_in(self.logins[who])
 
     def token(self, who, rights):
         """A new token of somebody, as headers; and its id."""

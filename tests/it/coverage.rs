@@ -7,7 +7,7 @@ mod hardened;
 mod noticed;
 mod rows;
 mod twice;
-mod uses;
+pub mod uses;
 
 use std::collections::BTreeSet;
 

@@ -11,6 +11,7 @@ mod failing;
 mod front;
 mod hidden;
 mod listing;
+mod mixed;
 mod notices;
 mod once;
 mod origins;

@@ -27,6 +27,14 @@ async fn each_origin_answers_only_its_own() {
             .expect("an answer");
         assert_eq!(answer.status(), status, "{host} {path}");
     }
+    for path in ["/api/v1/me", "/health"] {
+        let answer = app.request_at("room.example", Method::GET, path).send();
+        let answer = answer.await.expect("an answer");
+        assert_eq!(answer.status(), 421);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let text = answer.text().await.expect("a body");
+        assert!(text.contains("/problems/misdirected"), "{text}");
+    }
     let twice = "GET /sign-in HTTP/1.1\r\nHost: localhost\r\nHost: content.localhost\r\n\
                  Connection: close\r\n\r\n";
     let answer = app.raw(twice.as_bytes()).await;

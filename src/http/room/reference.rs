@@ -42,6 +42,10 @@ also carries the session's CSRF token, which stands in each form of a page.
 
 **Bodies** are read strictly: no member twice, none that is unknown, at most 64 KiB.
 
+**How much** one account with all its sessions, or one token, may ask for stands in `RateLimit-Policy`, and \
+what is left of it in `RateLimit` (draft-ietf-httpapi-ratelimit-headers). One request too many is answered \
+with 429 and `Retry-After`; nothing is changed, and it is not counted.
+
 **Tags.** What is read as JSON has a strong `ETag`, which follows from what you are shown and from \
 nothing else. `If-None-Match` spares the bytes, not the entry. Changes take `If-Match` with the tag of \
 what they are made upon, as the operation says; if that has changed since, they are answered with 412 \

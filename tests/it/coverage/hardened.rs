@@ -14,7 +14,7 @@ use reqwest::Method;
 use self::{
     bodies::{Odd, odd_bodies},
     sent::{Answer, Ask},
-    table::{Body, Hard, ROWS, Wrong},
+    table::{Body, Hard, Wrong, rows},
     world::World,
 };
 use crate::support::{TestApp, edge};
@@ -42,16 +42,16 @@ async fn every_route_says_what_is_refused() {
         .routes()
         .map(|route| format!("{} {}", route.method, route.uri))
         .collect();
-    let rows: BTreeSet<String> = ROWS.iter().map(|row| row.route.to_owned()).collect();
-    assert_eq!(rows.len(), ROWS.len(), "a row stands twice");
-    assert_eq!(mounted, rows);
+    let said: BTreeSet<String> = rows().map(|row| row.route.to_owned()).collect();
+    assert_eq!(said.len(), rows().count(), "a row stands twice");
+    assert_eq!(mounted, said);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_no_part_in_it_learns_and_changes_nothing() {
     let world = World::new().await;
     let mut wrong = Vec::new();
-    for row in ROWS {
+    for row in rows() {
         let expected = match row.wrong {
             Wrong::Nothing => (404, &["refuse"][..]),
             Wrong::Unentered => (404, &[][..]),
@@ -86,7 +86,7 @@ async fn what_is_malformed_or_too_large_changes_nothing() {
     let world = World::new().await;
     let mut wrong = Vec::new();
     let mut sent = 0;
-    for row in ROWS {
+    for row in rows() {
         let ask = Ask::of(&world, row, world.by(row.by));
         let mut odd: Vec<(Odd, Ask)> = odd_bodies(&world, row, &ask);
         odd.extend(odd_addresses(row, &ask));
@@ -178,7 +178,7 @@ impl Answer {
 
 #[test]
 fn each_row_names_a_method_and_reasons_are_given() {
-    for row in ROWS {
+    for row in rows() {
         let method = Method::from_bytes(row.method().as_bytes());
         assert!(method.is_ok(), "{}", row.route);
         if let Wrong::Own(why) | Wrong::Open(why) = row.wrong {

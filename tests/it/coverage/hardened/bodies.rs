@@ -55,6 +55,12 @@ fn json(row: &Hard, ask: &Ask) -> Vec<(Odd, Ask)> {
         add(format!("`{body}`"), 400, body.into());
     }
     add("more behind it".into(), 400, format!("{text} {{}}").into());
+    let values: Vec<&Value> = whole.values().collect();
+    add(
+        "members as an array".into(),
+        400,
+        serde_json::to_vec(&values).expect("JSON"),
+    );
     let mut broken = right.clone();
     broken.insert(broken.len() / 2, 0xff);
     add("not UTF-8".into(), 400, broken);

@@ -119,6 +119,8 @@ impl Ask {
             .fold(self.user.on(request), |request, (name, value)| {
                 request.header(name, value)
             });
+        // What is refused unread may end the connection; none is used twice.
+        let request = request.header("Connection", "close");
         let request = match &self.body {
             Some(body) => request.body(body.clone()),
             None if self.method == "GET" => request,
