@@ -330,7 +330,7 @@ pub(super) fn about<T: Filed>(
     item: ItemId,
 ) -> Result<Vec<FilingRow<T>>, DbError> {
     let raw = of_items::<T>(connection, &[item.as_bytes()])?;
-    rows(connection, keyring, scope, raw)
+    rows(connection, keyring, scope, &raw)
 }
 
 /// What was filed of one kind about these items, oldest first, as it lies there.
@@ -391,7 +391,7 @@ pub(super) fn of_case<T: Filed>(
         .order((filings::filed_at, filings::id))
         .select(Raw::as_select())
         .load(connection)?;
-    rows(connection, keyring, scope, raw)
+    rows(connection, keyring, scope, &raw)
 }
 
 /// One filing of a kind, checked; for decisions.
@@ -429,7 +429,7 @@ fn rows<T: Filed>(
     connection: &mut Connection,
     keyring: &Keyring,
     scope: ScopeId,
-    raw: Vec<Raw>,
+    raw: &[Raw],
 ) -> Result<Vec<FilingRow<T>>, DbError> {
     raw.iter()
         .map(|raw| row(connection, keyring, scope, raw))
