@@ -34,7 +34,7 @@ use std::{
 use custos_core::ids::{CaseId, Timestamp};
 use tracing::debug;
 
-use self::{case::CaseIndex, cases::Cases};
+use self::{case::CaseIndex, cases::Cases, items::Ready};
 use super::{context::Core, error::Error};
 use crate::db::{
     Connection, DbError, Pool,
@@ -261,8 +261,9 @@ impl Held {
         let id = case.case.id;
         let count = rows::count(connection, id)?;
         let mut index = CaseIndex::with_capacity(&core.engine, id, count);
-        rows::every(connection, &core.keyring, case, |found| {
-            index.take_of_many(&core.engine, found);
+        let ready = |read| Ready::of(&core.engine, read);
+        rows::every(connection, &core.keyring, case, ready, |item, ready| {
+            index.take_of_many(item, ready);
         })?;
         index.settle_all();
         Ok(Self {

@@ -5,6 +5,8 @@
 //! body = entry key  ( opening[32] | JCS of slots 20-30 )
 //! ```
 
+mod linked;
+
 use std::{cell::OnceCell, ops::Range};
 
 use custos_core::{
@@ -17,6 +19,8 @@ use custos_core::{
 use diesel::prelude::*;
 use serde_json::Value;
 use zeroize::Zeroizing;
+
+pub(super) use linked::{LINKED, Linked, linked};
 
 use super::{Connection, DbError, dialect, head::signed, schema::entries, value::Place};
 
@@ -354,16 +358,18 @@ pub fn at(connection: &mut Connection, index: u64) -> Result<Option<EntryRow>, D
         .optional()?)
 }
 
-/// The entry with this commitment, if it wrote bound rows.
+/// The entry with this commitment, if it wrote bound rows; without its body.
 ///
 /// # Errors
 /// The row can't be read.
 pub fn that_wrote(connection: &mut Connection, c: &Hash) -> Result<Option<EntryRow>, DbError> {
-    Ok(entries::table
+    let found: Option<Linked> = entries::table
         .filter(entries::leaf.eq(leaf_data(c).to_vec()))
         .filter(entries::writes_rows)
+        .select(LINKED)
         .first(connection)
-        .optional()?)
+        .optional()?;
+    Ok(found.map(linked))
 }
 
 /// A subject's entries in one scope, oldest first.

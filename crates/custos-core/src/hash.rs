@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use ring::{digest, hmac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::ids::{Malformed, hex_exact};
+use crate::ids::{Malformed, hex_exact, hex_of};
 
 /// A SHA-256 value: a fingerprint, a commitment, a node of a tree.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        f.write_str(hex_of(&self.0, &mut [0; 2 * Self::BYTES]))
     }
 }
 
@@ -48,7 +48,7 @@ impl FromStr for Hash {
 
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(hex_of(&self.0, &mut [0; 2 * Self::BYTES]))
     }
 }
 

@@ -33,6 +33,15 @@ pub fn hex_exact<const N: usize>(text: &str, expected: &'static str) -> Result<[
     Ok(bytes)
 }
 
+/// Bytes in hex; `into` is twice as long as they are.
+pub(crate) fn hex_of<'a>(bytes: &[u8], into: &'a mut [u8]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (byte, digits) in bytes.iter().zip(into.as_chunks_mut::<2>().0) {
+        *digits = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+    }
+    str::from_utf8(into).expect("hex digits are ASCII")
+}
+
 /// 16 random bytes that name something; the form without a noun, for slot 20 and for rows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id([u8; Id::BYTES]);
@@ -54,7 +63,7 @@ impl Id {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        f.write_str(hex_of(&self.0, &mut [0; 2 * Self::BYTES]))
     }
 }
 
@@ -74,7 +83,7 @@ impl FromStr for Id {
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(hex_of(&self.0, &mut [0; 2 * Self::BYTES]))
     }
 }
 

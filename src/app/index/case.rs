@@ -8,11 +8,11 @@ use custos_core::ids::{CaseId, ItemId, PersonId};
 use tracing::error;
 
 use super::{
-    items::{Family, Items, MANY, NO_CLASS, Order},
+    items::{Family, Items, MANY, NO_CLASS, Order, Ready},
     memory::Grown,
 };
 use crate::{
-    db::index::{Checked, Found},
+    db::{DbError, index::Found},
     policy::{
         Engine,
         action::ReadItem,
@@ -102,14 +102,15 @@ impl CaseIndex {
         let is_much = found.len() > MANY;
         let mut changed = BTreeSet::new();
         for (item, read) in found {
-            self.take_one(engine, item, read, is_much.then_some(&mut changed));
+            let ready = read.map(|read| Ready::of(engine, read));
+            self.take_one(item, ready, is_much.then_some(&mut changed));
         }
         self.settle(&changed);
     }
 
-    /// Takes in one of many, which are then put in order by `CaseIndex::settle`.
-    pub fn take_of_many(&mut self, engine: &Engine, (item, read): Found) {
-        self.take_one(engine, item, read, Some(&mut BTreeSet::new()));
+    /// Takes in one of many, which are then put in order by `CaseIndex::settle_all`.
+    pub fn take_of_many(&mut self, item: ItemId, ready: Result<Ready, DbError>) {
+        self.take_one(item, ready, Some(&mut BTreeSet::new()));
     }
 
     /// Puts every class in order.
@@ -120,27 +121,22 @@ impl CaseIndex {
 
     fn take_one(
         &mut self,
-        engine: &Engine,
         item: ItemId,
-        read: Result<Checked, crate::db::DbError>,
+        ready: Result<Ready, DbError>,
         changed: Option<&mut BTreeSet<u32>>,
     ) {
         let known = self.items.find(item);
-        let (place, class) = match read {
-            Ok(mut read) => {
+        let (place, class) = match ready {
+            Ok(ready) => {
                 self.damaged.remove(&item);
-                let class = self.number(engine.class_of::<ReadItem>(&read.facts));
                 let place = match known {
                     Some(place) => {
-                        self.items.retell(place, &read);
+                        self.items.retell(place, &ready);
                         place
                     }
-                    None => self.items.keep(item, &read),
+                    None => self.items.keep(item, &ready),
                 };
-                self.items.mark(place, read.mark);
-                // The index keeps what it needs in memory that is wiped; the rest goes now.
-                read.row.details.wipe();
-                (Some(place), class)
+                (Some(place), self.number(ready.class))
             }
             Err(damaged) => {
                 error!(alarm = "damaged_row", error = %damaged, "an item was not indexed");

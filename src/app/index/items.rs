@@ -9,7 +9,10 @@ use super::{
     memory::{Grown, Lies, Texts},
     text,
 };
-use crate::db::index::{Checked, Mark};
+use crate::{
+    db::index::{Checked, Mark},
+    policy::{Engine, action::ReadItem, classes::ItemClass},
+};
 
 /// By what a list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,16 +121,48 @@ impl Zeroize for Kept {
     }
 }
 
-impl Checked {
-    /// What is searched of the item, and how many bytes of it are its reference.
-    pub fn searched(&self) -> (Zeroizing<Vec<u8>>, u16) {
-        let told = &self.row.details;
-        text::searched(
+/// What is kept of an item, ready to be taken in.
+pub struct Ready {
+    /// Its class.
+    pub class: ItemClass,
+    /// Over its rows as they were checked.
+    pub mark: Mark,
+    size: u64,
+    received: i64,
+    depositor: PersonId,
+    family: Family,
+    /// Reference, file name and descriptions, folded.
+    text: Zeroizing<Vec<u8>>,
+    /// Bytes of the reference at the beginning of the text.
+    reference: u16,
+}
+
+impl Ready {
+    /// Takes of an item what is kept, and wipes the rest.
+    pub fn of(engine: &Engine, mut read: Checked) -> Self {
+        let told = &mut read.row.details;
+        let (text, reference) = text::searched(
             &told.reference,
             &told.file_name,
             &told.description,
-            &self.corrected,
-        )
+            &read.corrected,
+        );
+        told.wipe();
+        Self {
+            class: engine.class_of::<ReadItem>(&read.facts),
+            mark: read.mark,
+            size: told.size,
+            received: told.received_at.micros(),
+            depositor: told.depositor,
+            family: Family::of(&told.media_type),
+            text,
+            reference,
+        }
+    }
+
+    /// Bytes of its text.
+    pub fn text_bytes(&self) -> usize {
+        self.text.len()
     }
 }
 
@@ -161,11 +196,6 @@ impl Items {
     /// Puts an item into a class.
     pub fn put_into(&mut self, place: u32, class: u32) {
         self.kept[place as usize].class = class;
-    }
-
-    /// Keeps the mark of an item's rows.
-    pub fn mark(&mut self, place: u32, mark: Mark) {
-        self.kept[place as usize].mark = mark;
     }
 
     /// The id of the item at a place.
@@ -211,35 +241,33 @@ impl Items {
     ///
     /// # Panics
     /// There are 2^32 of them.
-    pub fn keep(&mut self, item: ItemId, read: &Checked) -> u32 {
+    pub fn keep(&mut self, item: ItemId, ready: &Ready) -> u32 {
         let place = u32::try_from(self.kept.len()).expect("a case has fewer items");
-        let details = &read.row.details;
-        let (text, reference) = read.searched();
-        let depositor = self.depositor(details.depositor);
+        let depositor = self.depositor(ready.depositor);
         self.kept.push(Kept {
             id: *item.as_bytes(),
-            size: details.size,
-            received: details.received_at.micros(),
-            mark: Mark::default(),
-            text: self.texts.keep(&text),
+            size: ready.size,
+            received: ready.received,
+            mark: ready.mark,
+            text: self.texts.keep(&ready.text),
             depositor,
             class: NO_CLASS,
-            reference,
-            family: Family::of(&details.media_type),
+            reference: ready.reference,
+            family: ready.family,
         });
         self.by_id.push(place);
         place
     }
 
     /// Keeps what is told now of an item that is here. What it is sorted by never changes.
-    pub fn retell(&mut self, place: u32, read: &Checked) {
+    pub fn retell(&mut self, place: u32, ready: &Ready) {
         let before = self.at(place).text;
-        let (text, _) = read.searched();
-        if self.texts.get(before) == text.as_slice() {
+        self.kept[place as usize].mark = ready.mark;
+        if self.texts.get(before) == ready.text.as_slice() {
             return;
         }
         self.texts.wipe(before);
-        self.kept[place as usize].text = self.texts.keep(&text);
+        self.kept[place as usize].text = self.texts.keep(&ready.text);
         if self.texts.is_sparse() {
             let mut texts = Texts::default();
             for kept in self.kept.iter_mut() {

@@ -8,11 +8,12 @@ use custos_core::{
 };
 use diesel::prelude::*;
 
-use super::{LINKED, Linked, TOGETHER, linked};
+use super::TOGETHER;
 use crate::{
     db::{
         Connection, DbError, cases,
         cases::CaseDetails,
+        entries::{LINKED, Linked, linked},
         keys,
         rows::id,
         schema::{cases as cases_table, entries},
