@@ -20,6 +20,7 @@ mod recover;
 mod restore;
 mod serve;
 mod sign_in;
+mod witness;
 
 use std::{fmt, io::Write, path::PathBuf, process::ExitCode};
 
@@ -100,6 +101,9 @@ enum Command {
     Receipt(receipt::Arguments),
     /// Take a bundle of an item's custody away, which verifies offline
     Bundle(bundle::Arguments),
+    /// A witness that confirms the custody logs of other rooms; `--config` names its settings
+    #[command(subcommand)]
+    Witness(witness::Witness),
     /// Write what lets a shell complete commands and options
     Completions(pages::Completions),
     /// Write the pages of the manual
@@ -165,11 +169,15 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
     {
         return Err(Failed::because("another TLS provider was installed first"));
     }
-    let config = Config::read(arguments.config.as_deref())?;
-    telemetry::start(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    // A witness has settings of its own.
+    if let Command::Witness(command) = &arguments.command {
+        return runtime.block_on(witness::run(command, arguments.config.as_deref()));
+    }
+    let config = Config::read(arguments.config.as_deref())?;
+    telemetry::start(&config.log);
     runtime.block_on(async {
         match arguments.command {
             Command::Init(arguments) => init::run(&config, &arguments).await,
@@ -197,7 +205,9 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Notice(command) => Ok(command.run().await),
             Command::Receipt(arguments) => Ok(receipt::run(&arguments).await),
             Command::Bundle(arguments) => Ok(bundle::run(&arguments).await),
-            Command::Completions(_) | Command::Man(_) => unreachable!("they were run above"),
+            Command::Completions(_) | Command::Man(_) | Command::Witness(_) => {
+                unreachable!("they were run above")
+            }
         }
     })
 }

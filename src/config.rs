@@ -1,5 +1,7 @@
 //! Settings: built-in values, then one TOML file, then `CUSTOS_` variables.
 
+pub mod witness;
+
 use std::{num::NonZeroU32, path::PathBuf};
 
 use figment::{
