@@ -21,6 +21,7 @@ mod restore;
 mod serve;
 mod sign_in;
 mod witness;
+mod witnesses;
 
 use std::{fmt, io::Write, path::PathBuf, process::ExitCode};
 
