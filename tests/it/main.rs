@@ -25,3 +25,4 @@ mod sessions;
 mod strict;
 mod support;
 mod suspending;
+mod witnesses;
