@@ -97,13 +97,16 @@ impl Witnesses {
 
     fn answering(&self) -> usize {
         let answering = self.watched.iter();
-        answering
-            .filter(|watched| watched.answers.load(Ordering::Relaxed))
-            .count()
+        answering.filter(|watched| watched.answers()).count()
     }
 }
 
 impl Watched {
+    /// Whether the last request since the start was answered as it should be.
+    fn answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed)
+    }
+
     /// Keeps how the last request went.
     fn went(&self, failure: Option<String>) {
         self.answers.store(failure.is_none(), Ordering::Relaxed);
@@ -240,7 +243,7 @@ pub async fn overview(room: &Room, who: &SignedIn) -> Result<Overview, Error> {
                 key: watched.witness.key.to_string(),
                 at: watched.witness.submission.shown(),
                 confirmed,
-                answers: watched.answers.load(Ordering::Relaxed),
+                answers: watched.answers(),
                 failure: watched
                     .failure
                     .lock()

@@ -46,12 +46,14 @@ pub enum Outcome {
     Contradicted,
 }
 
-/// Asks a witness to confirm the newest published checkpoint, unless it has.
+/// Asks a witness to confirm the newest published checkpoint, unless it has. The first time since
+/// the start it is asked whatever it has: a room that was put back to an older state learns so
+/// before it goes on.
 ///
 /// # Errors
 /// The register or the tiles can't be read, or the register can't be written.
 pub async fn ask(room: &Room, sender: &Sender, watched: &Watched) -> Result<Outcome, Error> {
-    let outcome = turn(room, sender, &watched.witness).await?;
+    let outcome = turn(room, sender, watched).await?;
     match &outcome {
         Outcome::Confirmed(_) => watched.went(None),
         Outcome::Failed { told, .. } => {
@@ -63,14 +65,15 @@ pub async fn ask(room: &Room, sender: &Sender, watched: &Watched) -> Result<Outc
     Ok(outcome)
 }
 
-async fn turn(room: &Room, sender: &Sender, witness: &Witness) -> Result<Outcome, Error> {
+async fn turn(room: &Room, sender: &Sender, watched: &Watched) -> Result<Outcome, Error> {
+    let witness = &watched.witness;
     let newest = *room.published.borrow();
     let key = witness.key.clone();
     let confirmed = room
         .read(move |connection| Ok(witnesses::confirmed(connection, &key)?))
         .await?;
     let confirmed = confirmed.map_or(0, |(size, _)| size);
-    if newest == 0 || confirmed >= newest {
+    if newest == 0 || (confirmed >= newest && watched.answers()) {
         return Ok(Outcome::Confirmed(confirmed));
     }
     let mut old = confirmed;

@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,10 +14,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"filippo.io/torchwood"
+	f_note "github.com/transparency-dev/formats/note"
 	client "github.com/transparency-dev/witness/client/http"
 	"github.com/transparency-dev/witness/witness"
 	"golang.org/x/mod/sumdb/note"
@@ -35,19 +34,6 @@ func makeKeys(folder, origin string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(folder, "vkey"), []byte(public), 0o644)
-}
-
-// cosignatureKey is the vkey of cosignatures (type 0x04) of a key of type 0x01.
-func cosignatureKey(vkey string) (string, error) {
-	name, rest, _ := strings.Cut(vkey, "+")
-	_, encoded, _ := strings.Cut(rest, "+")
-	key, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(key) != 1+ed25519.PublicKeySize {
-		return "", fmt.Errorf("%q is no vkey of Ed25519", vkey)
-	}
-	key[0] = 0x04
-	hash := sha256.Sum256(append([]byte(name+"\n"), key...))
-	return fmt.Sprintf("%s+%x+%s", name, hash[:4], base64.StdEncoding.EncodeToString(key)), nil
 }
 
 // tree is a log in memory: every node, as tlog numbers them.
@@ -155,8 +141,8 @@ func askWitness(t *tally, address, folder, witnessKey string) {
 	if !t.check("the log's key", err) {
 		return
 	}
-	key, err := torchwood.NewCosignatureVerifier(witnessKey)
-	if !t.check("torchwood reads the witness's key", err) {
+	key, err := f_note.NewVerifierForCosignatureV1(witnessKey)
+	if !t.check("the witness's key", err) {
 		return
 	}
 	prefix, err := url.Parse(address)
@@ -227,12 +213,7 @@ func (f forged) Sign(message []byte) ([]byte, error) {
 // shown checks what a witness shows of a log: the log's signature and its own.
 func shown(address, origin string, size int64, key note.Verifier, folder string) error {
 	hash := sha256.Sum256([]byte(origin))
-	answer, err := http.Get(address + "/" + hex.EncodeToString(hash[:]) + "/checkpoint")
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	body, err := fetch(address + "/" + hex.EncodeToString(hash[:]) + "/checkpoint")
 	if err != nil {
 		return err
 	}
@@ -266,22 +247,41 @@ func signedBy(body []byte, size int64, keys ...note.Verifier) error {
 	return nil
 }
 
-// checkNote checks a room's checkpoint with the cosignatures in it.
-func checkNote(t *tally, file, logKey string, witnessKeys []string) {
-	body, err := os.ReadFile(file)
-	if !t.check("the note is there", err) {
-		return
-	}
+// checkNote checks a room's newest checkpoint, as soon as every witness has signed it.
+func checkNote(t *tally, address, logKey string, witnessKeys []string) {
 	log, err := note.NewVerifier(logKey)
 	if !t.check("the log's key", err) {
 		return
 	}
 	keys := []note.Verifier{log}
 	for _, vkey := range witnessKeys {
-		key, err := torchwood.NewCosignatureVerifier(vkey)
-		if t.check("a witness's key", err) {
-			keys = append(keys, key)
+		key, err := f_note.NewVerifierForCosignatureV1(vkey)
+		if !t.check("a witness's key", err) {
+			return
 		}
+		keys = append(keys, key)
 	}
-	t.check("the log and each witness signed it", signedBy(body, 0, keys...))
+	for range 120 {
+		var body []byte
+		if body, err = fetch(address); err == nil {
+			err = signedBy(body, 0, keys...)
+		}
+		if err == nil {
+			break
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+	t.check("the log and each witness signed it", err)
+}
+
+func fetch(address string) ([]byte, error) {
+	answer, err := http.Get(address)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("status %d", answer.StatusCode)
+	}
+	return io.ReadAll(answer.Body)
 }

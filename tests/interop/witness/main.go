@@ -1,5 +1,5 @@
 // Command witness judges the witnesses of Custos by programs of others: the witness and the
-// client of github.com/transparency-dev/witness, and the verifiers of filippo.io/torchwood and
+// client of github.com/transparency-dev/witness, the signer of filippo.io/torchwood, and
 // golang.org/x/mod.
 //
 //	witness serve ADDRESS NAME FOLDER LOG-VKEY   a foreign witness of a room's log; its vkey goes
@@ -7,8 +7,8 @@
 //	witness log URL LOG-FOLDER WITNESS-VKEY      a foreign log that asks a witness; its own vkey
 //	                                             is LOG-FOLDER/vkey, its key LOG-FOLDER/skey
 //	witness keys FOLDER ORIGIN                   makes those two
-//	witness checkpoint FILE LOG-VKEY WITNESS-VKEY...
-//	                                             a note that the log and all witnesses signed
+//	witness checkpoint URL LOG-VKEY WITNESS-VKEY...
+//	                                             waits for a note that log and witnesses signed
 //
 // `log` and `checkpoint` print `N passed, N failed`.
 package main

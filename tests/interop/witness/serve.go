@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
 	"net"
@@ -9,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	f_note "github.com/transparency-dev/formats/note"
+	"filippo.io/torchwood"
 	"github.com/transparency-dev/witness/persistence/inmemory"
 	"github.com/transparency-dev/witness/witness"
 	"golang.org/x/mod/sumdb/note"
@@ -21,15 +22,11 @@ func serve(address, name, folder, logKey string) error {
 	if err != nil {
 		return fmt.Errorf("the log's key: %w", err)
 	}
-	secret, public, err := note.GenerateKey(rand.Reader, name)
+	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return err
 	}
-	signer, err := f_note.NewSignerForCosignatureV1(secret)
-	if err != nil {
-		return err
-	}
-	vkey, err := cosignatureKey(public)
+	signer, err := torchwood.NewCosignatureSigner(name, key)
 	if err != nil {
 		return err
 	}
@@ -49,7 +46,7 @@ func serve(address, name, folder, logKey string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "vkey"), []byte(vkey+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "vkey"), []byte(signer.Verifier().String()+"\n"), 0o644); err != nil {
 		return err
 	}
 	return http.Serve(listener, mux)
