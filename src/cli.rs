@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod bars;
 mod bundle;
+mod checkpoint;
 mod demo;
 mod deposit;
 mod doctor;
@@ -102,6 +103,9 @@ enum Command {
     Receipt(receipt::Arguments),
     /// Take a bundle of an item's custody away, which verifies offline
     Bundle(bundle::Arguments),
+    /// Checkpoints that were found elsewhere, beside those of the room
+    #[command(subcommand)]
+    Checkpoint(checkpoint::Checkpoint),
     /// A witness that confirms the custody logs of other rooms; `--config` names its settings
     #[command(subcommand)]
     Witness(witness::Witness),
@@ -187,6 +191,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Backup(arguments) => backup::run(&config, &arguments).await,
             Command::Restore(arguments) => restore::run(&config, &arguments).await,
             Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
+            Command::Checkpoint(command) => checkpoint::run(&config, &command).await,
             Command::Recover(arguments) => recover::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),

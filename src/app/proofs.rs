@@ -25,13 +25,17 @@ impl Published {
     /// # Errors
     /// Nothing of this size was published.
     pub async fn of_size(room: &Room, size: u64) -> Result<Self, Error> {
-        Ok(Self {
-            checkpoint: witnesses::cosigned(room, size).await?,
-            tiles: Tiles {
-                store: room.store.clone(),
-                handle: Handle::current(),
-            },
-        })
+        let checkpoint = witnesses::cosigned(room, size).await?;
+        Ok(Self::at(checkpoint, room.store.clone()))
+    }
+
+    /// The same for a checkpoint and a store that are at hand. Called where a runtime is.
+    pub fn at(checkpoint: SignedCheckpoint, store: Store) -> Self {
+        let handle = Handle::current();
+        Self {
+            checkpoint,
+            tiles: Tiles { store, handle },
+        }
     }
 
     /// Leaves of the tree.

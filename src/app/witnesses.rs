@@ -17,9 +17,11 @@
 //! |---|---|
 //! | [`asking`] | one request for a cosignature, and what its answer means |
 //! | [`conflicts`] | checkpoints that contradict the room's own: evidence and alarm |
+//! | [`elsewhere`] | checkpoints that were found elsewhere, compared beside a room |
 
 pub mod asking;
 pub mod conflicts;
+pub mod elsewhere;
 
 use std::{
     sync::{

@@ -100,8 +100,8 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
         let (auditing, data) = (room.clone(), config.data.clone());
         tokio::spawn(async move { jobs::audit::run(&auditing, data, pace).await })
     });
-    let asking = room.clone();
-    let asker = tokio::spawn(async move { jobs::witness::run(&asking).await });
+    let (asking, data) = (room.clone(), config.data.clone());
+    let asker = tokio::spawn(async move { jobs::witness::run(&asking, &data).await });
     info!(http.address = %address.ip(), http.port = address.port(), "serving the room");
     let served = front.run().await;
     let tasks = [expirer, sweeper, forgetter, notifier, asker, signals];

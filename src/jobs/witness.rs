@@ -1,18 +1,22 @@
 //! Asks each witness to confirm what was published: one after the other checkpoint, the newest
 //! each time, and each witness apart from the others.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use futures::future::join_all;
 use tracing::warn;
 
-use crate::app::{
-    Error, Room,
-    witnesses::{
-        Watched,
-        asking::{self, Outcome, Sender},
-        conflicts::SELDOM,
+use crate::{
+    app::{
+        Error, Room,
+        witnesses::{
+            Watched,
+            asking::{self, Outcome, Sender},
+            conflicts::SELDOM,
+            elsewhere,
+        },
     },
+    jobs::quietly,
 };
 
 /// The pause between two requests to a witness that answers: what is published meanwhile is
@@ -23,19 +27,33 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause that grows by itself.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-/// Runs for ever.
-pub async fn run(room: &Room) {
+/// How often it is looked for checkpoints that were left in the data folder.
+const SELDOM_LOOK: Duration = Duration::from_secs(60);
+
+/// Runs for ever. Checkpoints that were found elsewhere are left in the folder `data`.
+pub async fn run(room: &Room, data: &Path) {
+    tokio::join!(ask_all(room), look(room, data));
+}
+
+async fn look(room: &Room, data: &Path) {
+    loop {
+        let taken = elsewhere::take_up(room, data).await;
+        quietly("take up checkpoints", taken.map(drop));
+        tokio::time::sleep(SELDOM_LOOK).await;
+    }
+}
+
+async fn ask_all(room: &Room) {
     let sender = match Sender::new() {
         Ok(sender) => sender,
         Err(failed) => {
             warn!(why = failed.told, "no witness is asked");
-            return std::future::pending().await;
+            return;
         }
     };
     let sender = &sender;
     let ways = room.witnesses.all().iter();
     join_all(ways.map(|watched| way(room, sender, watched))).await;
-    std::future::pending().await
 }
 
 /// Asks one witness.

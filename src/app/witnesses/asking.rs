@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use custos_core::{
     checkpoint::{
-        Checkpoint, SignedCheckpoint,
+        SignedCheckpoint,
         witness::{AddCheckpoint, read_cosignature, read_size},
     },
     hash::{Hash, sha256},
@@ -223,9 +223,4 @@ fn refusal(status: u16) -> String {
         _ => "it does not take the request",
     };
     format!("answered {status}: {why}")
-}
-
-/// Whether a checkpoint is this room's by name and key.
-pub(super) fn is_ours<'s>(room: &Room, signed: &'s SignedCheckpoint) -> Option<&'s Checkpoint> {
-    signed.verify(&room.log_key).ok()
 }

@@ -17,7 +17,6 @@ use custos_core::{
 use serde_json::json;
 use tracing::error;
 
-use super::asking::is_ours;
 use crate::{
     app::{
         context::Room,
@@ -92,32 +91,17 @@ pub enum Shown {
 /// # Errors
 /// The register or the tiles can't be read, or the register can't be written.
 pub async fn show(room: &Room, source: &str, note: &[u8]) -> Result<Shown, Error> {
-    let Ok(theirs) = SignedCheckpoint::parse(note) else {
-        return Ok(Shown::Foreign("it is no signed checkpoint"));
-    };
-    let Some(checkpoint) = is_ours(room, &theirs).cloned() else {
-        return Ok(Shown::Foreign("it is not signed by this room's log"));
-    };
     let newest = *room.published.borrow();
-    let size = checkpoint.size();
     if newest == 0 {
         return Ok(Shown::Foreign("nothing was published here yet"));
     }
     let published = Published::of_size(room, newest).await?;
     let ours = published.checkpoint.clone();
-    let root = *checkpoint.root();
-    let (kind, proof) = if size > newest {
-        (Kind::Rollback, Vec::new())
-    } else {
-        let proof = tokio::task::spawn_blocking(move || published.checked_consistency(size))
-            .await
-            .map_err(|_| Error::CustodyUnavailable(None))??;
-        let own = ours.checkpoint().root();
-        if check_consistency(&proof, size, &root, newest, own).is_ok() {
-            return Ok(Shown::Continues { size });
-        }
-        (Kind::Fork, proof)
+    let (shown, proof) = compare(published, &room.log_key, note).await?;
+    let Shown::Conflict { kind, size } = shown else {
+        return Ok(shown);
     };
+    let theirs = SignedCheckpoint::parse(note).map_err(|_| Error::CustodyUnavailable(None))?;
     // Only what the log signed: others' lines make the same evidence another text.
     let row = ConflictRow {
         id: id(&[b"shown", theirs.note().text().as_bytes()]),
@@ -131,7 +115,42 @@ pub async fn show(room: &Room, source: &str, note: &[u8]) -> Result<Shown, Error
     };
     alarm(&row);
     room.writer.submit(Evidence(row)).await?;
-    Ok(Shown::Conflict { kind, size })
+    Ok(shown)
+}
+
+/// Compares a checkpoint with a published tree, and gives the proof that holds or does not.
+///
+/// # Errors
+/// The tiles can't be read, or do not fit each other.
+pub(super) async fn compare(
+    published: Published,
+    log_key: &VerifierKey,
+    note: &[u8],
+) -> Result<(Shown, Vec<Hash>), Error> {
+    let Ok(theirs) = SignedCheckpoint::parse(note) else {
+        return Ok((Shown::Foreign("it is no signed checkpoint"), Vec::new()));
+    };
+    let Ok(checkpoint) = theirs.verify(log_key) else {
+        let why = "it is not signed by this room's log";
+        return Ok((Shown::Foreign(why), Vec::new()));
+    };
+    let (size, root) = (checkpoint.size(), *checkpoint.root());
+    let newest = published.checkpoint.checkpoint().clone();
+    if size > newest.size() {
+        let kind = Kind::Rollback;
+        return Ok((Shown::Conflict { kind, size }, Vec::new()));
+    }
+    let proof = tokio::task::spawn_blocking(move || published.checked_consistency(size))
+        .await
+        .map_err(|_| Error::CustodyUnavailable(None))??;
+    let holds = check_consistency(&proof, size, &root, newest.size(), newest.root()).is_ok();
+    let shown = if holds {
+        Shown::Continues { size }
+    } else {
+        let kind = Kind::Fork;
+        Shown::Conflict { kind, size }
+    };
+    Ok((shown, proof))
 }
 
 /// Keeps that a witness says so: once for each witness and kind.

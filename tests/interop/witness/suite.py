@@ -287,6 +287,8 @@ def rolled_back(room, token):
     caller.close()
     check("the room grows", room.settle() >= before + 12)
     until("they are confirmed", lambda: all_at(room, room.settle()))
+    newer = room.folder / "newer.note"
+    newer.write_bytes(rooms.Caller(room.port).get("/log/checkpoint"))
     room.kill(signal.SIGTERM)
     shutil.rmtree(data)
     older.rename(data)
@@ -297,9 +299,27 @@ def rolled_back(room, token):
           == {("rollback", "tdev"), ("rollback", "lite"), ("rollback", "own")}, found)
     check("ours shows what it confirmed",
           any(theirs for _, source, theirs in found if source == "own"), found)
+    told_elsewhere(room, newer)
     check("the room goes on", rooms.Caller(room.port).get("/health"))
     log = (room.folder / "server.log").read_text(errors="replace")
     check("it is in the program's log", "log_contradicted" in log, log[-2000:])
+
+
+def told_elsewhere(room, newer):
+    """What somebody else kept of the log, compared beside the room."""
+    own = room.folder / "own.note"
+    own.write_bytes(rooms.Caller(room.port).get("/log/checkpoint"))
+    for name, code, arguments in [
+        ("the room's own checkpoint is continued", 0, ["compare", own]),
+        ("a newer one contradicts it", 3, ["compare", own, newer]),
+        ("what is none is told", 1, ["compare", room.folder / "custos.toml"]),
+        ("the evidence is printed", 3, ["conflicts"]),
+    ]:
+        done = subprocess.run([str(CUSTOS), "checkpoint", *map(str, arguments)], text=True,
+                              env=room.environment(), cwd=room.folder, capture_output=True,
+                              timeout=60, check=False)
+        check(name, done.returncode == code, done.stdout + done.stderr)
+    check("with the log's signature", done.stdout.count(f"\u2014 {rooms.ORIGIN} ") >= 4, done.stdout)
 
 
 def all_at(room, size):

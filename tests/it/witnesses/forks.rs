@@ -8,7 +8,10 @@ use custos::{
         Room,
         open::{Places, open},
         people,
-        witnesses::conflicts::{self, Kind, Shown},
+        witnesses::{
+            conflicts::{self, Kind, Shown},
+            elsewhere,
+        },
     },
     db::witnesses::{ConflictRow, all_conflicts},
     store::Store,
@@ -176,9 +179,14 @@ async fn a_room_that_was_put_back_is_caught() {
     let (app, copy) = (&forked.app, &forked.copy);
     let theirs = grow(copy, 9).await;
     assert_eq!(ask(copy).await, Outcome::Confirmed(theirs));
+    // It was asked since the start, and has nothing new to ask; after a start it asks at once.
+    assert!(matches!(ask(&app.room).await, Outcome::Confirmed(_)));
+    let started = app.room.clone().witnessed_by(vec![forked.witness.known()]);
+    assert_eq!(ask(&started).await, Outcome::Contradicted);
     grow(&app.room, 1).await;
     assert_eq!(ask(&app.room).await, Outcome::Contradicted);
     let found = kept(&app.room).await;
+    assert_eq!(found.len(), 1, "kept once");
     assert_eq!(
         (found[0].kind.as_str(), found[0].size),
         ("rollback", theirs)
@@ -218,4 +226,65 @@ async fn whoever_shows_another_history_is_heard() {
         assert!(matches!(shown, Shown::Foreign(_)));
     }
     assert_eq!(kept(&app.room).await.len(), 1);
+}
+
+/// The same without the room: beside it, and taken up by it later.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_found_elsewhere_is_left_for_the_room() {
+    let forked = forked().await;
+    let (app, copy) = (&forked.app, &forked.copy);
+    let ours = grow(&app.room, 3).await;
+    let theirs = grow(copy, 2).await;
+    let ahead = grow(copy, 9).await;
+    let note = |room: &Room, size| {
+        let room = room.clone();
+        async move {
+            let signed = custos::app::witnesses::cosigned(&room, size).await;
+            signed.expect("published").as_bytes().to_vec()
+        }
+    };
+    let notes = [
+        note(&app.room, ours).await,
+        note(copy, theirs).await,
+        note(copy, ahead).await,
+        b"garbage".to_vec(),
+    ];
+    let places = Places {
+        keys: app.folder.path().join("keys"),
+        database: app.folder.path().join("register.db"),
+    };
+    let data = app.folder.path().join("store");
+    let shown = elsewhere::beside(&places, &data, &notes)
+        .await
+        .expect("compared");
+    let conflict = |kind, size| Shown::Conflict { kind, size };
+    assert_eq!(
+        shown,
+        [
+            Shown::Continues { size: ours },
+            conflict(Kind::Fork, theirs),
+            conflict(Kind::Rollback, ahead),
+            Shown::Foreign("it is no signed checkpoint"),
+        ]
+    );
+    assert!(kept(&app.room).await.is_empty(), "nothing was written");
+    let taken = elsewhere::take_up(&app.room, &data)
+        .await
+        .expect("taken up");
+    assert_eq!(taken, 2);
+    let rows = elsewhere::kept(&places).expect("read");
+    let mut kinds: Vec<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["fork", "rollback"]);
+    assert!(rows.iter().all(|row| row.source == "operator"));
+    // Once; and what is left again after a crash is known.
+    let taken = elsewhere::take_up(&app.room, &data).await.expect("none");
+    assert_eq!(taken, 0);
+    elsewhere::beside(&places, &data, &notes)
+        .await
+        .expect("compared");
+    elsewhere::take_up(&app.room, &data)
+        .await
+        .expect("taken up");
+    assert_eq!(kept(&app.room).await.len(), 2);
 }
