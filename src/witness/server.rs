@@ -264,6 +264,12 @@ async fn add(shared: &Arc<Shared>, request: Request<Incoming>) -> Answered {
         return told(StatusCode::NOT_FOUND, "this witness does not know the log");
     };
     let keys = keys.to_vec();
+    // Anyone can name a log: what it did not sign takes no turn at the record.
+    let known: Vec<&VerifierKey> = keys.iter().collect();
+    if request.checkpoint.note().verify(&known).is_err() {
+        let checkpoint = request.checkpoint.checkpoint();
+        return refused(checkpoint.origin(), checkpoint.size(), Refusal::Unsigned);
+    }
     judged(shared, request, keys).await
 }
 
