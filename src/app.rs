@@ -40,6 +40,7 @@ pub mod transfers;
 pub mod uploads;
 pub mod views;
 pub mod walls;
+pub mod witnesses;
 pub mod writer;
 
 pub use context::Room;

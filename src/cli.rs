@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod bars;
 mod bundle;
+mod checkpoint;
 mod demo;
 mod deposit;
 mod doctor;
@@ -20,6 +21,8 @@ mod recover;
 mod restore;
 mod serve;
 mod sign_in;
+mod witness;
+mod witnesses;
 
 use std::{fmt, io::Write, path::PathBuf, process::ExitCode};
 
@@ -100,6 +103,12 @@ enum Command {
     Receipt(receipt::Arguments),
     /// Take a bundle of an item's custody away, which verifies offline
     Bundle(bundle::Arguments),
+    /// Checkpoints that were found elsewhere, beside those of the room
+    #[command(subcommand)]
+    Checkpoint(checkpoint::Checkpoint),
+    /// A witness that confirms the custody logs of other rooms; `--config` names its settings
+    #[command(subcommand)]
+    Witness(witness::Witness),
     /// Write what lets a shell complete commands and options
     Completions(pages::Completions),
     /// Write the pages of the manual
@@ -165,11 +174,15 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
     {
         return Err(Failed::because("another TLS provider was installed first"));
     }
-    let config = Config::read(arguments.config.as_deref())?;
-    telemetry::start(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    // A witness has settings of its own.
+    if let Command::Witness(command) = &arguments.command {
+        return runtime.block_on(witness::run(command, arguments.config.as_deref()));
+    }
+    let config = Config::read(arguments.config.as_deref())?;
+    telemetry::start(&config.log);
     runtime.block_on(async {
         match arguments.command {
             Command::Init(arguments) => init::run(&config, &arguments).await,
@@ -178,6 +191,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Backup(arguments) => backup::run(&config, &arguments).await,
             Command::Restore(arguments) => restore::run(&config, &arguments).await,
             Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
+            Command::Checkpoint(command) => checkpoint::run(&config, &command).await,
             Command::Recover(arguments) => recover::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),
@@ -197,7 +211,9 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Notice(command) => Ok(command.run().await),
             Command::Receipt(arguments) => Ok(receipt::run(&arguments).await),
             Command::Bundle(arguments) => Ok(bundle::run(&arguments).await),
-            Command::Completions(_) | Command::Man(_) => unreachable!("they were run above"),
+            Command::Completions(_) | Command::Man(_) | Command::Witness(_) => {
+                unreachable!("they were run above")
+            }
         }
     })
 }

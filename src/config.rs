@@ -1,5 +1,7 @@
 //! Settings: built-in values, then one TOML file, then `CUSTOS_` variables.
 
+pub mod witness;
+
 use std::{num::NonZeroU32, path::PathBuf};
 
 use figment::{
@@ -27,6 +29,9 @@ pub struct Config {
     /// Where events go, each as `[[webhooks]]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub webhooks: Vec<Webhook>,
+    /// Who confirms the custody log, each as `[[witnesses]]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Witness>,
 }
 
 /// How the room audits itself.
@@ -92,6 +97,21 @@ pub struct Webhook {
     pub secret: PathBuf,
     /// Kinds of events that go to it.
     pub kinds: Vec<String>,
+}
+
+/// Who confirms the custody log (C2SP tlog-witness).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// Its name, for people.
+    pub name: String,
+    /// What verifies its cosignatures, as a vkey.
+    pub vkey: String,
+    /// The prefix under which it is asked: `https://`, or `http://` on this machine.
+    pub url: String,
+    /// The prefix under which it shows what it confirmed, if that is another.
+    #[serde(default)]
+    pub monitoring: Option<String>,
 }
 
 /// How the room is reached.
@@ -195,6 +215,7 @@ impl Default for Config {
             audit: Audit::default(),
             mail: Mail::default(),
             webhooks: Vec::new(),
+            witnesses: Vec::new(),
         }
     }
 }
@@ -310,10 +331,16 @@ mod tests {
                 text = text.replace(&format!("\n# {name}"), &format!("\n{name}"));
             }
         }
-        let (text, hooks) = text.split_once("\n# [[webhooks]]").expect("endpoints");
-        let lines = hooks.lines().map(|line| line.trim_start_matches("# "));
-        let hooks: Vec<&str> = lines.filter(|line| line.contains(" = ")).collect();
-        read(&format!("{text}\n[[webhooks]]\n{}", hooks.join("\n"))).expect("it is of its form")
+        let (text, lists) = text.split_once("\n# [[webhooks]]").expect("endpoints");
+        let (hooks, witnesses) = lists.split_once("\n# [[witnesses]]").expect("witnesses");
+        let settings = |text: &str| -> String {
+            let lines = text.lines().map(|line| line.trim_start_matches("# "));
+            let lines: Vec<&str> = lines.filter(|line| line.contains(" = ")).collect();
+            lines.join("\n")
+        };
+        let (hooks, witnesses) = (settings(hooks), settings(witnesses));
+        let text = format!("{text}\n[[webhooks]]\n{hooks}\n[[witnesses]]\n{witnesses}");
+        read(&text).expect("it is of its form")
     }
 
     #[test]
@@ -343,6 +370,8 @@ mod tests {
         assert_eq!(config.mail.tls, Some(MailTls::StartTls));
         let hook = config.webhooks.first().expect("an endpoint");
         assert_eq!((config.webhooks.len(), hook.kinds.len()), (1, 2));
+        let witness = config.witnesses.first().expect("a witness");
+        assert!(witness.monitoring.is_some() && witness.vkey.contains("+"));
         let values = names(&settings(&config));
         assert!(values.iter().all(|(_, is_set)| *is_set), "{values:?}");
     }

@@ -36,6 +36,7 @@ pub mod uploads;
 pub mod value;
 pub mod views;
 pub mod walls;
+pub mod witnesses;
 
 pub use dialect::AnyConnection as Connection;
 pub use pool::{Pool, Pooled};

@@ -6,6 +6,7 @@ pub mod forget;
 pub mod notify;
 pub mod publish;
 pub mod sweep;
+pub mod witness;
 
 use tracing::warn;
 

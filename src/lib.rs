@@ -19,3 +19,4 @@ pub mod peers;
 pub mod policy;
 pub mod store;
 pub mod telemetry;
+pub mod witness;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`mail`] | letters to a mail server, by SMTP |
 //! | [`webhooks`] | events to an endpoint, by HTTPS, signed after Standard Webhooks |
+//! | [`witnesses`] | checkpoints to witnesses of the custody log, by HTTPS |
 //! | [`client`] | the HTTP client that all of them share |
 //!
 //! Nothing here decides what is sent or to whom. What the other side answers is shortened and
@@ -12,6 +13,7 @@
 pub mod client;
 pub mod mail;
 pub mod webhooks;
+pub mod witnesses;
 
 use std::net::IpAddr;
 

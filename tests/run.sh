@@ -81,6 +81,7 @@ slowhttptest slowhttptest tests/campaigns/slow.py
 openssl openssl tests/campaigns/slow.py
 python3 python3 .
 go golang-go tests/interop/go
+ssh-agent openssh-client tests/interop/witness
 chromium chromium tests/browser
 node nodejs tests/browser
 npm npm tests/browser

@@ -30,6 +30,7 @@ use super::{
     rechecking::Stands,
     text,
     views::standing::permitted_again,
+    witnesses,
     writer::{Command, Stop},
 };
 use crate::{
@@ -116,7 +117,7 @@ pub async fn bundle(
     let command = Make { who, item, purpose };
     let made = room.writer.submit(command).await?.output;
     let newest = made.entries.last().ok_or(Error::NotFound)?.index;
-    let size = room.covered(newest.get()).await?;
+    let size = witnesses::covered(room, newest).await?;
     // Publication may have taken a while.
     let first = stands.clone();
     if !room.read(move |connection| first(connection)).await? {

@@ -20,6 +20,7 @@ use super::{
     evidence::of_item,
     proofs::Published,
     schema::{self, StatedPurpose},
+    witnesses,
     writer::{Command, Stop},
 };
 use crate::{
@@ -89,7 +90,7 @@ pub async fn history(room: &Room, who: &SignedIn, item: ItemId) -> Result<Vec<Hi
 pub async fn receipt(room: &Room, who: &SignedIn, item: ItemId) -> Result<Vec<u8>, Error> {
     let done = room.writer.submit(TakeIt { who: *who, item }).await?;
     let (index, disclosed) = done.output;
-    let size = room.covered(index.get()).await?;
+    let size = witnesses::covered(room, index).await?;
     let published = Published::of_size(room, size).await?;
     tokio::task::spawn_blocking(move || {
         let hashes = published.inclusion(index)?;

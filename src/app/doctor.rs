@@ -100,6 +100,7 @@ pub fn examine(places: &Places, ambient: &Ambient) -> Vec<Check> {
     match copying::open(&places.database) {
         Ok(mut connection) => {
             checks.push(register::file(&mut connection));
+            checks.extend(register::contradicted(&mut connection));
             checks.extend(register::log(
                 &mut connection,
                 places,

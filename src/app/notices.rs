@@ -190,7 +190,7 @@ fn recipients(tx: &mut Tx<'_>, event: &Event) -> Result<BTreeSet<AccountId>, Err
             people.remove(by);
             people
         }
-        Event::DamageFound { .. } => {
+        Event::DamageFound { .. } | Event::ConflictFound { .. } => {
             let roles = [RoomRole::Administrator, RoomRole::Custodian];
             let found = decide::with_room_role(tx.connection, keyring, &roles);
             or_damaged(found, BTreeSet::new())?

@@ -141,6 +141,7 @@ pub async fn open_telling(
         fatal: Arc::default(),
         entrance,
         publisher: Arc::new(publisher),
+        witnesses: Arc::default(),
     })
 }
 

@@ -9,11 +9,8 @@ use custos_core::{
 };
 use tokio::runtime::Handle;
 
-use super::{context::Room, error::Error};
-use crate::{
-    db::{DbError, head},
-    store::Store,
-};
+use super::{context::Room, error::Error, witnesses};
+use crate::{db::DbError, store::Store};
 
 /// The published tree of one size. Its proofs are made on a thread that may block.
 pub struct Published {
@@ -23,23 +20,22 @@ pub struct Published {
 }
 
 impl Published {
-    /// The published tree of exactly this size.
+    /// The published tree of exactly this size, with what witnesses confirmed of it.
     ///
     /// # Errors
     /// Nothing of this size was published.
     pub async fn of_size(room: &Room, size: u64) -> Result<Self, Error> {
-        let note = room
-            .read(move |connection| head::checkpoint(connection, size)?.ok_or(Error::NotFound))
-            .await?;
-        let checkpoint = SignedCheckpoint::parse(&note)
-            .map_err(|_| DbError::damaged("checkpoints", size, "it is no signed checkpoint"))?;
-        Ok(Self {
+        let checkpoint = witnesses::cosigned(room, size).await?;
+        Ok(Self::at(checkpoint, room.store.clone()))
+    }
+
+    /// The same for a checkpoint and a store that are at hand. Called where a runtime is.
+    pub fn at(checkpoint: SignedCheckpoint, store: Store) -> Self {
+        let handle = Handle::current();
+        Self {
             checkpoint,
-            tiles: Tiles {
-                store: room.store.clone(),
-                handle: Handle::current(),
-            },
-        })
+            tiles: Tiles { store, handle },
+        }
     }
 
     /// Leaves of the tree.
@@ -63,6 +59,20 @@ impl Published {
     pub fn consistency(&self, old: u64) -> Result<Vec<Hash>, Error> {
         merkle::prove_consistency(old, self.size(), &self.tiles)
             .map_err(|error| damaged(&error.to_string()))
+    }
+
+    /// The same, checked: it leads from the root that this tree has at `old` leaves. Blocks.
+    ///
+    /// # Errors
+    /// A tile is missing, of another form, or does not fit the others.
+    pub fn checked_consistency(&self, old: u64) -> Result<Vec<Hash>, Error> {
+        let proof = self.consistency(old)?;
+        let root = merkle::root_at(old, self.size(), &self.tiles)
+            .map_err(|error| damaged(&error.to_string()))?;
+        let newest = self.checkpoint.checkpoint().root();
+        merkle::check_consistency(&proof, old, &root, self.size(), newest)
+            .map_err(|error| damaged(&error.to_string()))?;
+        Ok(proof)
     }
 }
 

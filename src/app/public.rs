@@ -6,7 +6,7 @@ use custos_core::{
     tile::{FULL_WIDTH, Level, TilePath},
 };
 
-use super::{context::Room, error::Error};
+use super::{context::Room, error::Error, witnesses};
 use crate::{db::DbError, store::StoreError};
 
 /// Where the newest checkpoint is published.
@@ -18,7 +18,10 @@ const CHECKPOINT: &str = "checkpoint";
 /// [`Error::NotFound`] before the first one; the store does not answer, or holds something else.
 pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
     let note = get(room, CHECKPOINT).await?;
-    let size = SignedCheckpoint::parse(&note)
+    let signed = SignedCheckpoint::parse(&note);
+    let size = signed
+        .as_ref()
+        .map_err(Clone::clone)
         .and_then(|signed| signed.verify(&room.log_key).map(Checkpoint::size))
         .map_err(|_| {
             DbError::damaged("public files", CHECKPOINT, "it is not signed by the room")
@@ -26,7 +29,8 @@ pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
     // Its file is replaced a moment before what it covers is given out; whoever reads it in that
     // moment waits for the end of it.
     room.covered(size.saturating_sub(1)).await?;
-    Ok(note)
+    let cosigned = witnesses::cosigned(room, size).await?;
+    Ok(cosigned.as_bytes().to_vec().into())
 }
 
 /// A published tile or entry bundle.

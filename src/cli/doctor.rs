@@ -5,7 +5,7 @@ use std::{net::IpAddr, process::ExitCode, time::Duration};
 use clap::Args;
 use serde_json::json;
 
-use super::{Failed, edge, outlets};
+use super::{Failed, edge, outlets, witnesses};
 use crate::{
     ambient::Ambient,
     app::doctor::{Check, Places, Status, examine},
@@ -14,7 +14,7 @@ use crate::{
         front::tls::Tls,
         origins::{Origin, Origins},
     },
-    peers::webhooks::Sender,
+    peers::{self, webhooks::Sender},
 };
 
 /// How long a room that is running may take to answer.
@@ -36,6 +36,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     checks.push(running(&config.http).await);
     checks.push(mail(config).await);
     checks.extend(endpoints(config).await);
+    checks.extend(witnesses(config).await);
     let places = Places {
         data: config.data.clone(),
         database: config.database(),
@@ -181,6 +182,38 @@ async fn endpoints(config: &Config) -> Vec<Check> {
                 NAME,
                 format!("`{name}` at `{shown}` {}", failed.told),
                 "look at its `url`; events wait and are tried again for two days",
+            ),
+        });
+    }
+    if checks.is_empty() {
+        checks.push(Check::ok(NAME, "none are set"));
+    }
+    checks
+}
+
+/// Whether the witnesses can be reached; nothing is asked of them.
+async fn witnesses(config: &Config) -> Vec<Check> {
+    const NAME: &str = "witnesses";
+    let named = match witnesses::witnesses(&config.witnesses) {
+        Ok(named) => named,
+        Err(error) => {
+            let fix = "the room does not start with them";
+            return vec![Check::failed(NAME, error.to_string(), fix)];
+        }
+    };
+    let mut checks = Vec::new();
+    for witness in &named {
+        let (name, shown) = (&witness.name, witness.submission.shown());
+        let reached = match peers::witnesses::Sender::new() {
+            Ok(sender) => sender.reach(witness).await,
+            Err(failed) => Err(failed),
+        };
+        checks.push(match reached {
+            Ok(()) => Check::ok(NAME, format!("`{name}` at `{shown}` answers")),
+            Err(failed) => Check::warning(
+                NAME,
+                format!("`{name}` at `{shown}` {}", failed.told),
+                "look at its `url`; what is published meanwhile it confirms later",
             ),
         });
     }

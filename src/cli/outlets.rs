@@ -93,8 +93,7 @@ pub(super) fn hooks(webhooks: &[config::Webhook]) -> Result<Vec<Hook>, Failed> {
 
 fn hook(webhook: &config::Webhook) -> Result<Hook, Failed> {
     let name = &webhook.name;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || name.len() > MAX_NAME_CHARS || !name.chars().all(plain) {
+    if !is_plain(name) {
         return Err(Failed::because(format!(
             "`webhooks.name` is not 1 to {MAX_NAME_CHARS} letters, digits, `-`, `_` and `.`"
         )));
@@ -122,6 +121,12 @@ fn hook(webhook: &config::Webhook) -> Result<Hook, Failed> {
         },
         kinds,
     })
+}
+
+/// Whether a name in the settings may stand in rows and lines.
+pub(super) fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !name.is_empty() && name.len() <= MAX_NAME_CHARS && name.chars().all(plain)
 }
 
 /// The text of a secret's file, which others may not read.

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{Failed, edge::edge, outlets};
+use super::{Failed, edge::edge, outlets, witnesses::witnesses};
 use crate::{
     ambient::Ambient,
     app::{
@@ -32,8 +32,10 @@ use crate::{
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(config: &Config) -> Result<ExitCode, Failed> {
+    // Before the room is opened: what is odd in the settings changes nothing.
+    let witnesses = witnesses(&config.witnesses)?;
     let room = open(config, Ambient::system(), outlets::outlets(config)?).await?;
-    run_room(config, room).await
+    run_room(config, room.witnessed_by(witnesses)).await
 }
 
 /// Opens the room that the settings name.
@@ -98,9 +100,11 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
         let (auditing, data) = (room.clone(), config.data.clone());
         tokio::spawn(async move { jobs::audit::run(&auditing, data, pace).await })
     });
+    let (asking, data) = (room.clone(), config.data.clone());
+    let asker = tokio::spawn(async move { jobs::witness::run(&asking, &data).await });
     info!(http.address = %address.ip(), http.port = address.port(), "serving the room");
     let served = front.run().await;
-    let tasks = [expirer, sweeper, forgetter, notifier, signals];
+    let tasks = [expirer, sweeper, forgetter, notifier, asker, signals];
     for task in tasks.into_iter().chain(auditor) {
         task.abort();
     }

@@ -348,6 +348,28 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    cosignatures (size, vkey) {
+        size -> BigInt,
+        vkey -> Text,
+        line -> Text,
+        time -> BigInt,
+    }
+}
+
+diesel::table! {
+    conflicts (id) {
+        id -> Binary,
+        found_at -> BigInt,
+        kind -> Text,
+        source -> Text,
+        size -> BigInt,
+        ours -> Binary,
+        theirs -> Nullable<Binary>,
+        proof -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     log_head,
     entries,
@@ -375,5 +397,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     requests,
     replies,
     notices,
-    addresses
+    addresses,
+    cosignatures,
+    conflicts
 );

@@ -26,3 +26,4 @@ mod sessions;
 mod strict;
 mod support;
 mod suspending;
+mod witnesses;

@@ -16,6 +16,7 @@ mod note;
 mod policy;
 mod quorum;
 mod trust;
+pub mod witness;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 

@@ -15,7 +15,7 @@ use tlog_tiles::tlog;
 
 pub use frontier::Frontier;
 pub use memory::{MemoryLog, OutOfRange};
-pub use prove::{ProveError, TileSource, prove_consistency, prove_inclusion};
+pub use prove::{ProveError, TileSource, prove_consistency, prove_inclusion, root_at};
 
 use crate::{
     hash::{Hash, sha256},

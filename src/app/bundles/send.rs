@@ -23,6 +23,7 @@ use crate::{
         error::Error,
         proofs::Published,
         rechecking::{Recheck, Stands},
+        witnesses,
     },
     content::read::{ReadError, Reader},
     db::{DbError, head},
@@ -92,11 +93,15 @@ pub(super) async fn prepare(
     })
 }
 
-/// The published tree that first covered an entry, if it is older than the newest.
+/// The published tree that first covered an entry, if it is older than the newest: the first
+/// that witnesses confirmed, where they confirmed any, because their word dates it.
 async fn first_cover(room: &Room, index: u64, newest: u64) -> Result<Option<Published>, Error> {
-    let first = room
-        .read(move |connection| Ok(head::published_after(connection, index)?))
-        .await?;
+    let mut first = witnesses::first_confirmed(room, index).await?;
+    if first.is_none() {
+        first = room
+            .read(move |connection| Ok(head::published_after(connection, index)?))
+            .await?;
+    }
     match first {
         Some(size) if size < newest => Ok(Some(Published::of_size(room, size).await?)),
         _ => Ok(None),

@@ -11,7 +11,7 @@ use crate::{
     db::{
         Connection, DbError,
         copying::{self, Standing},
-        keys,
+        keys, witnesses,
     },
     keyring::Keyring,
 };
@@ -35,6 +35,23 @@ pub(super) fn file(connection: &mut Connection) -> Check {
             error.to_string(),
             "run `custos audit`, or restore a backup",
         ),
+    }
+}
+
+/// Whether anything contradicts the log; nothing where the register does not say.
+pub(super) fn contradicted(connection: &mut Connection) -> Option<Check> {
+    const NAME: &str = "contradictions";
+    // What an older version wrote has no table of them, and is told of above.
+    match witnesses::count_conflicts(connection).ok()? {
+        0 => Some(Check::ok(
+            NAME,
+            "no checkpoint is known that contradicts the log",
+        )),
+        count => Some(Check::failed(
+            NAME,
+            format!("{count} checkpoints contradict the log"),
+            "look at them with `custos checkpoint conflicts`, keep them, and ask an auditor",
+        )),
     }
 }
 

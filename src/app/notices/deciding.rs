@@ -53,7 +53,7 @@ impl Moment<'_> {
         let core = self.core;
         Ok(match kind.about() {
             About::Account => about == asking.actor.account.id(),
-            About::Room => {
+            About::Room | About::Log => {
                 let room = Resource::Room(self.room);
                 allowed::<ManagePeople>(core, asking, &room)
                     || allowed::<OpenCase>(core, asking, &room)
@@ -96,7 +96,7 @@ impl Moment<'_> {
         match kind.about() {
             About::Item => self.may_know(asking, Kind::Served, about),
             About::Case => self.may_know(asking, Kind::RoleGiven, about),
-            About::Account | About::Room => Ok(false),
+            About::Account | About::Room | About::Log => Ok(false),
         }
     }
 
@@ -112,7 +112,7 @@ impl Moment<'_> {
             return Ok(false);
         }
         Ok(match kind.about() {
-            About::Room => true,
+            About::Room | About::Log => true,
             About::Case => decide::case(self.connection, &core.keyring, about.into())?.is_some(),
             // It names what it bears, as the policies do: a state of which it does not know
             // keeps the item in the house.

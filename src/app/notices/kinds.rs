@@ -28,6 +28,9 @@ pub enum Kind {
     AddressNamed,
     /// An audit found damage. To administrators and custodians.
     DamageFound,
+    /// A checkpoint was shown, or said to be there, that contradicts the room's own. To
+    /// administrators and custodians.
+    ConflictFound,
 }
 
 /// What a notice is about.
@@ -41,6 +44,8 @@ pub enum About {
     Account,
     /// The room; the id is that of an audit.
     Room,
+    /// The room's log; the id is that of a contradiction.
+    Log,
 }
 
 impl About {
@@ -51,13 +56,14 @@ impl About {
             Self::Case => "case",
             Self::Account => "account",
             Self::Room => "audit",
+            Self::Log => "conflict",
         }
     }
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Served,
         Self::RoleGiven,
         Self::DepositQuarantined,
@@ -69,6 +75,7 @@ impl Kind {
         Self::AddressChanged,
         Self::AddressNamed,
         Self::DamageFound,
+        Self::ConflictFound,
     ];
 
     /// The name in rows, settings and events.
@@ -85,6 +92,7 @@ impl Kind {
             Self::AddressChanged => "address_changed",
             Self::AddressNamed => "address_named",
             Self::DamageFound => "damage_found",
+            Self::ConflictFound => "conflict_found",
         }
     }
 
@@ -105,6 +113,7 @@ impl Kind {
             | Self::AddressChanged
             | Self::AddressNamed => About::Account,
             Self::DamageFound => About::Room,
+            Self::ConflictFound => About::Log,
         }
     }
 
@@ -132,6 +141,7 @@ impl Kind {
             Self::AddressChanged => "the mail address of your account was changed",
             Self::AddressNamed => "this mail address is to be confirmed",
             Self::DamageFound => "an audit of the room found something",
+            Self::ConflictFound => "a witness contradicts the custody log",
         }
     }
 }
@@ -190,6 +200,11 @@ pub enum Event {
         /// The audit, so that it is told once.
         audit: Id,
     },
+    /// A checkpoint contradicts the room's own.
+    ConflictFound {
+        /// The evidence that is kept of it.
+        conflict: Id,
+    },
 }
 
 impl Event {
@@ -202,6 +217,7 @@ impl Event {
             Self::OrderMade { .. } => Kind::OrderMade,
             Self::OfAccount { kind, .. } | Self::OfAddress { kind, .. } => *kind,
             Self::DamageFound { .. } => Kind::DamageFound,
+            Self::ConflictFound { .. } => Kind::ConflictFound,
         }
     }
 
@@ -212,6 +228,7 @@ impl Event {
             Self::RoleGiven { case, .. } | Self::OrderMade { case, .. } => case.id(),
             Self::OfAccount { account, .. } | Self::OfAddress { account, .. } => account.id(),
             Self::DamageFound { audit } => *audit,
+            Self::ConflictFound { conflict } => *conflict,
         }
     }
 }

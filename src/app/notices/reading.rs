@@ -326,7 +326,7 @@ impl Command for ListUndelivered {
 /// What an administrator may learn of a notice: an account is theirs to keep, a case is not.
 fn for_administrators(kind: Kind) -> Option<&'static str> {
     match kind.about() {
-        About::Account | About::Room => Some(kind.name()),
+        About::Account | About::Room | About::Log => Some(kind.name()),
         About::Item | About::Case => None,
     }
 }

@@ -69,6 +69,7 @@ pub fn web_routes() -> Vec<Route> {
         web::notices::read_all,
         web::notices::read,
         web::notices::undelivered,
+        web::witnesses::list,
         web::notices::mail,
         web::notices::name_mail,
         web::notices::confirm_mail,

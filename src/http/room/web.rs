@@ -11,6 +11,7 @@ pub mod reference;
 pub mod register;
 pub mod requests;
 pub mod sessions;
+pub mod witnesses;
 
 use askama::Template;
 use rocket::{

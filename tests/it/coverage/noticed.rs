@@ -38,6 +38,9 @@ pub async fn notices(drive: &mut Drive, officer: &User, sink: &MailSink) {
     drive
         .api(&admin, "GET /api/v1/notices/undelivered", path, None)
         .await;
+    drive
+        .page(&admin, "GET /witnesses", "/witnesses", &[])
+        .await;
     let mail = "officer@agency.example";
     drive.page(officer, "GET /mail", "/mail", &[]).await;
     drive

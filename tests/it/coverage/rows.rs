@@ -161,6 +161,7 @@ pub const ROWS: &[Row] = &[
     ("POST", "/notices/read", Refused, &[]),
     ("POST", "/notices/<notice>/read", Refused, &[]),
     ("GET", "/notices/undelivered", SignIn, &["list"]),
+    ("GET", "/witnesses", SignIn, &["list"]),
     ("GET", "/mail", SignIn, &[]),
     ("POST", "/mail", Refused, &["mail_address"]),
     ("POST", "/mail/confirm", Refused, &["mail_address"]),

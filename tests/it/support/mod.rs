@@ -9,6 +9,7 @@ pub mod letters;
 pub mod raw;
 pub mod reference;
 pub mod user;
+pub mod witness;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -33,6 +34,7 @@ use custos::{
         origins::Origins,
     },
     jobs,
+    peers::witnesses::Witness,
     store::Store,
 };
 use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
@@ -47,6 +49,8 @@ pub use user::User;
 pub const WHY: &str = "to compare it with what the witness said";
 /// Headers that say when an answer was given, and how many were before.
 pub const MOVES: &[&str] = &["date", "ratelimit"];
+/// The origin of the log of a room of which nothing else is asked.
+const ORIGIN: &str = "localhost/log";
 /// The host names of the two origins.
 pub const ROOM_HOST: &str = "localhost";
 pub const CONTENT_HOST: &str = "content.localhost";
@@ -83,17 +87,29 @@ impl TestApp {
 
     /// The same with limits and proxies of its own.
     pub async fn start_at(edge: Edge) -> Self {
-        Self::start_whole(edge, Outlets::default()).await
+        Self::start_whole(edge, Outlets::default(), ORIGIN, Vec::new()).await
+    }
+
+    /// The same for a room whose log has this origin, with these witnesses; none is asked yet.
+    pub async fn start_witnessed(origin: &str, witnesses: Vec<Witness>) -> Self {
+        let edge = edge(free_port());
+        Self::start_whole(edge, Outlets::default(), origin, witnesses).await
     }
 
     /// The same for a room that tells by mail and to endpoints; no job sends anything yet.
     pub async fn start_telling(outlets: Outlets) -> Self {
         let edge = edge(free_port());
         let room = format!("http://{ROOM_HOST}:{}", edge.port);
-        Self::start_whole(edge, Outlets { room, ..outlets }).await
+        let outlets = Outlets { room, ..outlets };
+        Self::start_whole(edge, outlets, ORIGIN, Vec::new()).await
     }
 
-    async fn start_whole(edge: Edge, outlets: Outlets) -> Self {
+    async fn start_whole(
+        edge: Edge,
+        outlets: Outlets,
+        origin: &str,
+        witnesses: Vec<Witness>,
+    ) -> Self {
         let port = edge.port;
         // Another test may have done it; one provider is enough.
         drop(rustls::crypto::ring::default_provider().install_default());
@@ -108,16 +124,11 @@ impl TestApp {
         };
         let clock = Clock::default();
         let ambient = clock.ambient();
-        found(
-            (&places.keys, &places.database),
-            "localhost/log",
-            &first,
-            &ambient,
-        )
-        .expect("a room is founded");
+        found((&places.keys, &places.database), origin, &first, &ambient)
+            .expect("a room is founded");
         let store = Store::local(&folder.path().join("store")).expect("a store");
         let room = open_telling(&places, store, ambient, outlets).await;
-        let room = room.expect("the room opens");
+        let room = room.expect("the room opens").witnessed_by(witnesses);
         let publishing = room.clone();
         tokio::spawn(async move { jobs::publish::run(&publishing).await });
         let front = Front::open(room.clone(), &edge).await.expect("it listens");

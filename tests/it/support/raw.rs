@@ -26,18 +26,23 @@ impl TestApp {
     }
 
     async fn sent(&self, bytes: &[u8], hangs_up: bool) -> String {
-        let mut socket = TcpStream::connect(("127.0.0.1", self.port))
-            .await
-            .expect("a connection");
-        // The room may answer and close before all is sent.
-        drop(socket.write_all(bytes).await);
-        if hangs_up {
-            drop(socket.shutdown().await);
-        }
-        let mut answer = Vec::new();
-        drop(socket.read_to_end(&mut answer).await);
-        String::from_utf8_lossy(&answer).into_owned()
+        sent_to(self.port, bytes, hangs_up).await
     }
+}
+
+/// Sends bytes to a port of this machine and gives the whole answer.
+pub async fn sent_to(port: u16, bytes: &[u8], hangs_up: bool) -> String {
+    let mut socket = TcpStream::connect(("127.0.0.1", port))
+        .await
+        .expect("a connection");
+    // Whoever listens may answer and close before all is sent.
+    drop(socket.write_all(bytes).await);
+    if hangs_up {
+        drop(socket.shutdown().await);
+    }
+    let mut answer = Vec::new();
+    drop(socket.read_to_end(&mut answer).await);
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// The status in the first line of an answer; 0 where there is none.

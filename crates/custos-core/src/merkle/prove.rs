@@ -89,6 +89,26 @@ pub fn prove_consistency<S: TileSource>(
     reader.finish(proof)
 }
 
+/// The root over the first `old_size` leaves of a tree of `size` leaves.
+///
+/// # Errors
+/// See [`ProveError`].
+pub fn root_at<S: TileSource>(
+    old_size: u64,
+    size: u64,
+    source: &S,
+) -> Result<Hash, ProveError<S::Error>> {
+    check_size(old_size)?;
+    check_size(size)?;
+    if old_size > size {
+        return Err(MerkleError::Size.into());
+    }
+    let reader = Reader::new(size, source);
+    let root = tlog::tree_hash(old_size, &reader).map(|root| vec![root]);
+    let roots = reader.finish(root)?;
+    roots.first().copied().ok_or(MerkleError::Proof.into())
+}
+
 /// Answers `tlog_tiles` from tiles, each read once.
 struct Reader<'a, S: TileSource> {
     size: u64,
