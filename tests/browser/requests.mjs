@@ -1,13 +1,16 @@
 // What needs a second person, and one's own sessions.
 
-import { enter, holds, openCase, step } from './steps.mjs';
+import { searching } from './cases.mjs';
+import { enter, holds, step } from './steps.mjs';
 
 /** A custodian asks to hand the case over, and takes it back. */
 export async function requests(room, open, look, custodian) {
-  await step('a custodian asks for a second person, and takes it back', async () => {
-    const page = await open();
+  const page = await open();
+  await step('a custodian searches many cases, and turns their pages', async () => {
     await enter(page, room, custodian);
-    await openCase(page, room);
+    await searching(page, room, look);
+  });
+  await step('a custodian asks for a second person, and takes it back', async () => {
     await page.click('summary:has-text("Hand the case over")');
     await page.click('summary:has-text("Put the case into another one")');
     await look(page, 'case-course');
