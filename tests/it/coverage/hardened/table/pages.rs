@@ -80,6 +80,7 @@ pub const ROWS: &[Hard] = &[
     row("POST /notices/read", Own("one's notices"), Officer, BARE),
     row("POST /notices/<notice>/read", Unentered, Officer, BARE),
     row("GET /notices/undelivered", Forbidden, Admin, READ),
+    row("GET /witnesses", Forbidden, Admin, READ),
     row("GET /mail", Own("one's address"), Officer, READ),
     row(
         "POST /mail",
