@@ -29,12 +29,10 @@ use futures::{
     stream::{self, BoxStream},
 };
 use object_store::{
-    GetOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt,
-    local::LocalFileSystem,
-    memory::InMemory,
-    path::Path as StorePath,
-    throttle::{ThrottleConfig, ThrottledStore},
+    GetOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, local::LocalFileSystem,
+    memory::InMemory, path::Path as StorePath,
 };
+use tokio::time::sleep;
 
 use self::disk::Disk;
 pub use self::{
@@ -59,6 +57,8 @@ pub struct Store {
     inner: Arc<dyn ObjectStore>,
     /// Set if the store is a folder, which needs more than object_store does for it.
     disk: Option<Arc<Disk>>,
+    /// Bytes of objects that are read in a second, at most.
+    pace: Option<NonZeroU32>,
 }
 
 /// One object that is there.
@@ -86,6 +86,7 @@ impl Store {
         Ok(Self {
             inner: Arc::new(files),
             disk: Some(Arc::new(disk)),
+            pace: None,
         })
     }
 
@@ -104,18 +105,21 @@ impl Store {
         Self::over(Arc::new(InMemory::new()))
     }
 
-    /// The same store for somebody who reads no faster than this, in bytes a second.
+    /// The same store for somebody who reads objects no faster than this, in bytes a second.
     pub fn paced(&self, bytes_per_second: NonZeroU32) -> Self {
-        let pace = ThrottleConfig {
-            wait_get_per_byte: Duration::from_secs(1) / bytes_per_second.get(),
-            ..ThrottleConfig::default()
-        };
-        Self::over(Arc::new(ThrottledStore::new(self.inner.clone(), pace)))
+        Self {
+            pace: Some(bytes_per_second),
+            ..self.clone()
+        }
     }
 
     /// A store over any other implementation whose writes are durable when acknowledged.
     pub fn over(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, disk: None }
+        Self {
+            inner,
+            disk: None,
+            pace: None,
+        }
     }
 
     /// Begins an object. Nothing of it can be read before [`ObjectWriter::finish`].
@@ -164,6 +168,7 @@ impl Store {
         if bytes.len() as u64 != range.end - range.start {
             return Err(length(bytes.len() as u64));
         }
+        breathe(self.pace, bytes.len()).await;
         Ok(bytes)
     }
 
@@ -179,8 +184,13 @@ impl Store {
         let name = object.to_string();
         let result = self.inner.get(&object_path(object)).await;
         let result = result.map_err(|error| StoreError::of(&name, error))?;
-        let size = result.meta.size;
-        Ok((size, counted(name, size, result)))
+        let (size, pace) = (result.meta.size, self.pace);
+        let bytes = counted(name, size, result);
+        let bytes = bytes.and_then(move |piece| async move {
+            breathe(pace, piece.len()).await;
+            Ok(piece)
+        });
+        Ok((size, bytes.boxed()))
     }
 
     /// Stored bytes of an object.
@@ -326,6 +336,14 @@ fn public_path(path: &str) -> Result<StorePath, StoreError> {
     Ok(StorePath::from_iter(
         [PUBLIC].into_iter().chain(path.split('/')),
     ))
+}
+
+/// Waits as long as the pace asks for so many bytes.
+async fn breathe(pace: Option<NonZeroU32>, bytes: usize) {
+    if let Some(pace) = pace {
+        let millis = (bytes as u64).saturating_mul(1_000) / u64::from(pace.get());
+        sleep(Duration::from_millis(millis)).await;
+    }
 }
 
 fn bounded(path: &str, bytes: u64) -> Result<(), StoreError> {

@@ -170,7 +170,10 @@ pub fn run(
         compared: None,
     };
     let objects = dialect::snapshot(connection, |connection| audit.register(connection, public))??;
-    // Stored bytes are read outside the moment, which would else be held for hours.
+    // Stored bytes are read outside the moment, which would else be held for hours; and what is
+    // not needed for them, keys above all, is not kept that long.
+    audit.entry_keys = HashMap::new();
+    audit.written = HashMap::new();
     audit.objects(connection, &objects, options)?;
     Ok(audit.report)
 }

@@ -18,7 +18,7 @@ use std::{
 
 use custos_core::{
     event::slot,
-    ids::{Id, Timestamp},
+    ids::{Id, MAX_INTEGER, Timestamp},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -244,7 +244,8 @@ fn alarm(finding: &Finding) {
 
 fn after(now: Timestamp, span: Duration) -> Timestamp {
     let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(now.micros().saturating_add(micros)).unwrap_or(now)
+    let latest = Timestamp::from_micros(MAX_INTEGER.cast_signed()).unwrap_or(now);
+    Timestamp::from_micros(now.micros().saturating_add(micros)).unwrap_or(latest)
 }
 
 /// What is done while an audit goes on.

@@ -104,10 +104,8 @@ impl Room {
     /// Stops the room when the store can't say what is durable: nobody may go on from there
     /// but start-up. Hands the error on.
     pub fn stop_if_fatal(&self, error: Error) -> Error {
-        if let Error::StoreUnavailable(Some(cause)) = &error
-            && cause.is_fatal()
-        {
-            tracing::error!(alarm = "store_not_durable", cause = ?cause, "the room stops");
+        if error.is_fatal() {
+            tracing::error!(alarm = "store_not_durable", cause = ?error, "the room stops");
             self.fatal.notify_one();
         }
         error

@@ -80,6 +80,11 @@ fn of_expected(expected: Option<u64>) -> String {
 }
 
 impl Error {
+    /// Whether nobody knows any more what the store keeps, so that the room must stop.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::StoreUnavailable(Some(cause)) if cause.is_fatal())
+    }
+
     /// The error for input that can't be taken.
     pub fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid(what.into())

@@ -164,6 +164,13 @@ impl Indexes {
     fn make_room(&self, newest: CaseId) {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = |shelf: &Shelf| shelf.bytes.load(Ordering::Relaxed);
+        // One that is larger than all may be makes way alone; it would take all others with it.
+        if shelves
+            .get(&newest)
+            .is_some_and(|shelf| bytes(shelf) > self.max_bytes)
+        {
+            shelves.remove(&newest);
+        }
         let mut sum: usize = shelves.values().map(|shelf| bytes(shelf)).sum();
         while sum > self.max_bytes {
             let oldest = shelves

@@ -50,8 +50,15 @@ pub struct Publisher {
     writer: Writer,
     signer: NoteSigner,
     /// The partial tiles of the published tree. The lock makes publishing one at a time.
-    edge: Mutex<Edge>,
+    edge: Mutex<Tip>,
     published: watch::Sender<u64>,
+}
+
+/// How far publishing is.
+struct Tip {
+    edge: Edge,
+    /// The note of the edge, if its file is not written yet.
+    pending: Option<Vec<u8>>,
 }
 
 impl Publisher {
@@ -69,7 +76,10 @@ impl Publisher {
             store,
             writer,
             signer,
-            edge: Mutex::new(edge),
+            edge: Mutex::new(Tip {
+                edge,
+                pending: None,
+            }),
             published,
         };
         (publisher, receiver)
@@ -81,18 +91,20 @@ impl Publisher {
     /// The register or the store can't be used, or the published tiles do not fit the
     /// committed tree. Nothing was signed then.
     pub async fn publish(&self) -> Result<u64, Error> {
-        let mut edge = self.edge.lock().await;
+        let mut tip = self.edge.lock().await;
+        // What was committed before is given out first, or it never is.
+        self.give_out(&mut tip).await?;
         let pool = self.pool.clone();
         let head = blocking(move || {
             head::read(&mut *pool.get()?)?
                 .ok_or_else(|| DbError::damaged("log_head", 1, "it is missing"))
         })
         .await?;
-        let (from, to) = (edge.size(), head.size());
+        let (from, to) = (tip.edge.size(), head.size());
         if from == to {
             return Ok(to);
         }
-        let mut next = edge.clone();
+        let mut next = tip.edge.clone();
         self.write_tiles(&mut next, to).await?;
         check_edge(&next, &head)?;
         let note = self.sign(&head)?;
@@ -104,11 +116,24 @@ impl Publisher {
             })
             .await?;
         // A crash here leaves the older file; start-up replaces it by the kept note.
-        self.store.put_public(CHECKPOINT_PATH, note.into()).await?;
-        *edge = next;
-        self.published.send_replace(to);
+        *tip = Tip {
+            edge: next,
+            pending: Some(note),
+        };
+        self.give_out(&mut tip).await?;
         debug!(log.size = to, "published a checkpoint");
         Ok(to)
+    }
+
+    /// Puts the note in its place that is committed and not given out yet.
+    async fn give_out(&self, tip: &mut Tip) -> Result<(), Error> {
+        if let Some(note) = &tip.pending {
+            let note = note.clone().into();
+            self.store.put_public(CHECKPOINT_PATH, note).await?;
+            tip.pending = None;
+            self.published.send_replace(tip.edge.size());
+        }
+        Ok(())
     }
 
     /// Writes every bundle and tile that the tree of `to` leaves has and the edge's has not.

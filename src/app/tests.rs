@@ -16,15 +16,24 @@ use diesel::connection::SimpleConnection;
 use serde_json::json;
 use tempfile::TempDir;
 
+use self::world::World;
 use super::{
     Room,
     entering::{Draft, Subject, Tx},
+    error::Error,
     found::{FirstAdministrator, found},
     notices::Outlets,
     open::{OpenError, Places, open_telling},
     writer::{Command, Stop},
 };
-use crate::{ambient::Ambient, db, store::Store};
+use crate::{
+    ambient::Ambient,
+    db,
+    store::{
+        Store,
+        faults::{Fault, Faulty},
+    },
+};
 
 /// A founded room on a disk of its own.
 pub struct Bench {
@@ -61,6 +70,11 @@ impl Bench {
             places,
             store: Store::memory(),
         }
+    }
+
+    /// With its objects and its public log in this store.
+    fn over(self, store: Store) -> Self {
+        Self { store, ..self }
     }
 
     async fn open(&self) -> Result<Room, OpenError> {
@@ -199,6 +213,25 @@ async fn a_disk_that_fills_within_a_batch_undoes_all_of_it() {
     drop(room);
     let room = bench.open().await.expect("opens again");
     assert_eq!(*room.writer.committed().borrow(), before + 2);
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_could_not_be_given_out_is_given_out_later() {
+    let store = Faulty::new();
+    let world = World::in_store(store.store()).await;
+    world.check_log().await;
+    let before = *world.room.published.borrow();
+    world.person("p", &[]).await;
+    store.tell(Fault::Checkpoint);
+    for _ in 0..2 {
+        let published = world.room.publisher.publish().await;
+        assert!(matches!(published, Err(Error::Full)), "{published:?}");
+        assert_eq!(*world.room.published.borrow(), before);
+    }
+    store.tell(Fault::None);
+    world.person("q", &[]).await;
+    world.check_log().await;
+    assert_eq!(*world.room.published.borrow(), world.size());
 }
 
 #[tokio::test]

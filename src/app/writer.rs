@@ -145,6 +145,11 @@ impl Writer {
             .map_err(|_| Error::CustodyUnavailable(None))?
     }
 
+    /// Whether it writes no more.
+    pub fn is_stopped(&self) -> bool {
+        self.committed.has_changed().is_err()
+    }
+
     /// Follows the size of the committed log. It closes when the writer stops.
     pub fn committed(&self) -> watch::Receiver<u64> {
         self.committed.clone()

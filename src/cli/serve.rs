@@ -1,6 +1,15 @@
 //! `custos serve`: opens the room and answers until it is told to stop.
 
-use std::{future::Future, num::NonZeroU32, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    num::NonZeroU32,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use custos_core::checkpoint::VerifierKey;
 use tokio::{
@@ -78,9 +87,12 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let signals = tokio::spawn(heed(front.stopper(), front.tls())?);
     let stopper = front.stopper();
     let publishing = room.clone();
+    let failing = Arc::new(AtomicBool::new(false));
+    let failed = failing.clone();
     let publisher = tokio::spawn(async move {
         // It returns only when the writer stopped: the disk is no longer known, so stop too.
         jobs::publish::run(&publishing).await;
+        failed.store(true, Ordering::Release);
         stopper.stop();
         // What still runs can be entered nowhere, so it gets no longer than its answer needs.
         tokio::spawn(async move {
@@ -108,16 +120,22 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     for task in tasks.into_iter().chain(auditor) {
         task.abort();
     }
-    let writer_stopped = publisher.is_finished();
+    let stopped = failing.load(Ordering::Acquire);
     publisher.abort();
-    if writer_stopped {
-        return Err(Failed::because(
+    let broken = || {
+        Failed::because(
             "the custody log can't be written; look at the disk, then start again: start-up checks what is there",
-        ));
+        )
+    };
+    if stopped || room.writer.is_stopped() {
+        return Err(broken());
     }
     // What was acknowledged is durable; publishing it now spares the next start the wait.
     if let Err(error) = room.publisher.publish().await {
         error!(error = %error, "could not publish before stopping; the next start does");
+        if error.is_fatal() || room.writer.is_stopped() {
+            return Err(broken());
+        }
     }
     served?;
     info!("the room is closed");

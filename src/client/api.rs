@@ -3,7 +3,11 @@
 pub mod asking;
 mod patience;
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::atomic::AtomicU64,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use custos_core::{
@@ -429,6 +433,13 @@ pub(super) fn http(server: &Server) -> Result<Client, ClientError> {
     if server.is_plain() {
         // A proxy would see what only this machine is to see.
         builder = builder.no_proxy();
+        // Nor is a name server asked where this machine is: its answer would get the token.
+        let url = server.at("/");
+        if let Some(name) = url.host_str() {
+            let here = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            let here = here.map(|address: IpAddr| SocketAddr::new(address, 0));
+            builder = builder.resolve_to_addrs(name, &here);
+        }
     }
     builder
         .build()

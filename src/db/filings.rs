@@ -411,6 +411,21 @@ pub(super) fn find<T: Filed>(
         .transpose()
 }
 
+/// How many rows were filed about an item.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn count_about<T: Filed, A: Files<T>>(
+    connection: &mut Connection,
+    _permit: &Permit<A>,
+    item: ItemId,
+) -> Result<i64, DbError> {
+    Ok(filings::table
+        .filter(filings::item_id.eq(item.as_bytes().to_vec()))
+        .count()
+        .get_result(connection)?)
+}
+
 /// Whether a filing is of this case; its content can be decrypted under no other's key.
 pub(super) fn is_of_case(
     connection: &mut Connection,

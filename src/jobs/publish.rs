@@ -24,11 +24,13 @@ pub async fn run(room: &Room) {
         turns.tick().await;
         let published = *room.published.borrow();
         let pending = tokio::select! {
-            pending = committed.wait_for(|size| *size > published) => pending.map(drop),
+            // Nothing more is written to a store that could not say what is durable.
+            biased;
             () = room.fatal.notified() => return,
+            pending = committed.wait_for(|size| *size > published) => pending.map(drop),
         };
         // With entries pending the wait is over at once, also when nobody is left to write.
-        if pending.is_err() || committed.has_changed().is_err() {
+        if pending.is_err() || room.writer.is_stopped() {
             error!("the writer has stopped; the room stops too");
             return;
         }

@@ -158,7 +158,9 @@ async fn body(mut answer: Response, most: usize) -> Result<Bytes, NotSent> {
 
 fn is_size(answer: &Response) -> bool {
     let kind = answer.headers().get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind == SIZE_MEDIA_TYPE)
+    // Some frameworks add a charset to all text.
+    let kind = kind.and_then(|kind| kind.to_str().ok()?.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SIZE_MEDIA_TYPE))
 }
 
 /// `Retry-After` in seconds; a date is not read.

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Finish,
     /// The object is put in place, and that is not said.
     FinishedUnsaid,
+    /// The file `checkpoint` is not taken, as on a full disk.
+    Checkpoint,
     /// Reads give half of what they promise.
     ShortReads,
     /// Reads fail.
@@ -129,6 +131,12 @@ impl ObjectStore for Faulty {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
+        if self.fault() == Fault::Checkpoint && location.filename() == Some("checkpoint") {
+            return Err(Error::Generic {
+                store: "faulty",
+                source: io::Error::from(io::ErrorKind::StorageFull).into(),
+            });
+        }
         self.inner.put_opts(location, payload, options).await
     }
 

@@ -239,7 +239,8 @@ impl Record {
             {
                 return Ok(Answer::Cosigned(own_line(kept, cosigner, origin)?));
             }
-            let behind = last.saturating_sub(unix_seconds);
+            // The clock is one for all logs, so that of another proves it wrong too.
+            let behind = newest_time(connection)?.saturating_sub(unix_seconds);
             if behind > CLOCK_SLACK_SECONDS {
                 return Err(RecordError::Clock(behind));
             }
@@ -331,6 +332,13 @@ fn kept(
     let signed = signed.ok_or_else(|| damaged(origin, "it is no checkpoint of this log"))?;
     let at = u64::try_from(row.cosigned_at).map_err(|_| damaged(origin, "its time is none"))?;
     Ok(Some((signed, at)))
+}
+
+/// The newest time at which anything was cosigned, in seconds since 1970.
+fn newest_time(connection: &mut SqliteConnection) -> Result<u64, RecordError> {
+    let newest: Number = sql_query("SELECT coalesce(max(cosigned_at), 0) AS value FROM logs")
+        .get_result(connection)?;
+    u64::try_from(newest.value).map_err(|_| damaged("logs", "its time is none"))
 }
 
 fn replace(

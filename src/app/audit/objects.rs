@@ -19,6 +19,9 @@ use crate::{
     db::{Connection, audit as register, evidence},
 };
 
+/// Objects one after the other that can't be read, before the store itself is taken for gone.
+const MAX_UNREADABLE: u32 = 16;
+
 /// An object that a custody entry says is stored.
 pub(super) struct ToRead {
     pub(super) item: Id,
@@ -49,23 +52,46 @@ impl Audit<'_> {
             .and_then(|after| objects.iter().position(|object| object.item == after));
         let objects = &objects[compared.map_or(0, |at| at + 1)..];
         let total = objects.iter().map(bytes).sum();
+        let mut unreadable = 0;
         for object in objects {
             self.progress(Phase::Content, self.report.checked.stored_bytes, total);
-            let expected = match options.content {
-                Content::Full => self.expected(connection, object)?,
-                _ => None,
-            };
-            match expected {
-                Some(expected) => self.opened(connection, object, &expected)?,
-                None => {
-                    self.altered(object)?;
+            match self.compared_with(connection, object, options) {
+                Ok(()) => unreadable = 0,
+                // One that can't be read keeps nobody from the others.
+                Err(AuditError::Store(error)) if unreadable < MAX_UNREADABLE => {
+                    unreadable += 1;
+                    let place = Place::Object {
+                        id: object.stored.object(),
+                        segment: None,
+                        chunk: None,
+                    };
+                    self.report
+                        .found(place, format!("it can't be read: {error}"));
                 }
+                Err(error) => return Err(error),
             }
             self.report.checked.stored_bytes += bytes(object);
             self.compared = Some(object.item);
         }
         self.progress(Phase::Content, total, total);
         self.orphans(connection)
+    }
+
+    /// Compares one object with what its entry says of it.
+    fn compared_with(
+        &mut self,
+        connection: &mut Connection,
+        object: &ToRead,
+        options: Options,
+    ) -> Result<(), AuditError> {
+        let expected = match options.content {
+            Content::Full => self.expected(connection, object)?,
+            _ => None,
+        };
+        match expected {
+            Some(expected) => self.opened(connection, object, &expected),
+            None => self.altered(object),
+        }
     }
 
     /// What is needed to open an object; none where keys or commitments are damaged, which

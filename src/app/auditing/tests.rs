@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::app::{SignedIn, cases::tests::Case, evidence, notices::reading};
+use crate::{
+    app::{SignedIn, cases::tests::Case, evidence, notices::reading},
+    store::Store,
+};
 
 const HOURS: Duration = Duration::from_secs(3_600);
 const PACE: Pace = Pace {
@@ -177,16 +180,51 @@ async fn rounds_come_after_their_span_whatever_the_clock_does() {
 async fn what_is_read_slowly_is_the_same() {
     let bench = Bench::new().await;
     bench.case.deposit("A1", "").await;
-    let store = &bench.case.world.room.store;
-    let object = store.list_objects().next().await.expect("an object");
+    let memory = &bench.case.world.room.store;
+    let object = memory.list_objects().next().await.expect("an object");
     let listed = object.expect("listed");
-    let slow = store.paced(NonZeroU32::new(1 << 20).expect("not zero"));
-    for range in [0..listed.size, 3..17] {
-        let read = slow
-            .get_range(listed.object, range.clone())
-            .await
-            .expect("read");
-        let same = store.get_range(listed.object, range).await.expect("read");
-        assert_eq!(read, same);
+    // The same object in a folder, as rooms have it.
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = Store::local(folder.path()).expect("a store");
+    let mut copy = disk.create(listed.object).await.expect("begun");
+    let bytes = memory.get_range(listed.object, 0..listed.size).await;
+    copy.put(bytes.expect("read")).await.expect("written");
+    copy.finish().await.expect("finished");
+    for store in [memory, &disk] {
+        let slow = store.paced(NonZeroU32::new(1 << 20).expect("not zero"));
+        for range in [0..listed.size, 3..17] {
+            let read = slow.get_range(listed.object, range.clone()).await;
+            let same = store.get_range(listed.object, range).await;
+            assert_eq!(read.expect("read"), same.expect("read"));
+        }
+        let (size, mut pieces) = slow.get(listed.object).await.expect("there");
+        let mut read = 0;
+        while let Some(piece) = pieces.next().await {
+            read += piece.expect("a piece").len() as u64;
+        }
+        assert_eq!((read, size), (listed.size, listed.size));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_on_a_disk_audits_itself_past_an_object_that_cannot_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::local(folder.path()).expect("a store");
+    let bench = Bench {
+        case: Case::in_store(store.clone()).await,
+        data: tempfile::tempdir().expect("a folder"),
+    };
+    for reference in ["A1", "A2", "A3"] {
+        bench.case.deposit(reference, "").await;
+    }
+    assert!(bench.round().await.is_sound());
+    // A folder in the place of an object can't be read as one, whoever asks.
+    let listed = store.list_objects().next().await.expect("an object");
+    let name = listed.expect("listed").object.to_string();
+    let path = folder.path().join("objects").join(&name[..2]).join(&name);
+    std::fs::remove_file(&path).expect("gone");
+    std::fs::create_dir(&path).expect("made");
+    let report = bench.round().await;
+    assert_eq!(report.total, 1, "{report:?}");
+    assert_eq!(bench.told(&bench.case.world.ana).await, 1);
 }

@@ -22,6 +22,7 @@ use crate::{
         uploads::{self, FileName, NewItem},
     },
     db::decide,
+    store::Store,
 };
 
 /// A case with people of most roles.
@@ -43,7 +44,15 @@ impl Case {
 
     /// In a room that tells by mail and to endpoints.
     pub async fn telling(outlets: Outlets) -> Self {
-        let world = World::telling(outlets).await;
+        Self::of(World::telling(outlets).await).await
+    }
+
+    /// In a room in a store of the caller's.
+    pub async fn in_store(store: Store) -> Self {
+        Self::of(World::in_store(store).await).await
+    }
+
+    async fn of(world: World) -> Self {
         let custodian = world.hired("custodian", &[RoomRole::Custodian]).await;
         let case = opened(&world, &custodian, "26/1").await;
         let party = add_party(&world.room, &custodian, case, ("defence", "D."))

@@ -26,6 +26,7 @@ use crate::{
     },
     db,
     peers::mail,
+    store::Store,
 };
 
 /// The password of everyone who has one.
@@ -58,7 +59,16 @@ impl World {
 
     /// A room that tells by mail and to endpoints.
     pub async fn telling(outlets: Outlets) -> Self {
-        let (mut world, link) = Self::founded_telling(outlets).await;
+        Self::begun(Store::memory(), outlets).await
+    }
+
+    /// A room in a store of the caller's.
+    pub async fn in_store(store: Store) -> Self {
+        Self::begun(store, outlets()).await
+    }
+
+    async fn begun(store: Store, outlets: Outlets) -> Self {
+        let (mut world, link) = Self::founded_in(store, outlets).await;
         let session = world
             .redeem(&link, Some(PASSWORD))
             .await
@@ -69,12 +79,12 @@ impl World {
 
     /// A room where nobody has enrolled, and the link with which ana would.
     pub async fn founded() -> (Self, Secret) {
-        Self::founded_telling(outlets()).await
+        Self::founded_in(Store::memory(), outlets()).await
     }
 
-    async fn founded_telling(outlets: Outlets) -> (Self, Secret) {
+    async fn founded_in(store: Store, outlets: Outlets) -> (Self, Secret) {
         let clock = HandClock::new(Ambient::system().now());
-        let bench = Bench::founded(&clock.ambient());
+        let bench = Bench::founded(&clock.ambient()).over(store);
         let room = bench.open_telling(clock.ambient(), outlets).await;
         let room = room.expect("opens");
         let link = first_enrolment(&room, "ana", ENROLMENT)

@@ -134,7 +134,11 @@ impl TestApp {
         let front = Front::open(room.clone(), &edge).await.expect("it listens");
         let (behind, stopper, tls) = (front.behind(), front.stopper(), front.tls());
         let served = tokio::spawn(front.run());
-        let mut client = Client::builder().redirect(Policy::none()).no_proxy();
+        // None is used again that the front may be closing, which it does after 60 s.
+        let mut client = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .pool_idle_timeout(Duration::from_secs(20));
         if let Some(files) = &edge.tls {
             let own = std::fs::read(&files.certificate).expect("a certificate");
             let own = reqwest::Certificate::from_pem(&own).expect("a certificate");
