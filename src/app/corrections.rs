@@ -20,7 +20,7 @@ use super::{
     writer::{Command, Done, Stop},
 };
 use crate::{
-    db::filings::Correction,
+    db::filings::{self, Correction},
     policy::{action::Correct, facts::Resource},
 };
 
@@ -76,7 +76,8 @@ pub struct CorrectionSummary {
 /// Appends a correction to an item.
 ///
 /// # Errors
-/// Refused, a field that can't be corrected, a value that is not of the field's kind.
+/// Refused, a field that can't be corrected, a value that is not of the field's kind, an item that
+/// has too many.
 pub async fn correct(
     room: &Room,
     who: &SignedIn,
@@ -131,6 +132,9 @@ fn value(field: &str, given: &Value) -> Result<Value, Error> {
     )))
 }
 
+/// Corrections of an item, at most: whoever reads the item, or a list with it, is shown them all.
+const MAX_OF_AN_ITEM: i64 = 500;
+
 struct Append {
     who: SignedIn,
     item: ItemId,
@@ -145,6 +149,13 @@ impl Command for Append {
         let facts = tx.item::<Correct>(&asking, self.item)?;
         let permit = tx.permit::<Correct>(&asking, &Resource::Item(facts.item.clone()))?;
         upon(tx, &self.who, &asking, &facts, false)?;
+        let count = filings::count_about::<Correction, _>(tx.connection, &permit, self.item)?;
+        if count >= MAX_OF_AN_ITEM {
+            let what = format!(
+                "this item has {MAX_OF_AN_ITEM} corrections and takes no more; they stay, and nothing was changed; say what else is wrong in a deposit of its own"
+            );
+            return Err(Error::Conflict(what).into());
+        }
         let acting = tx.acting(&asking, Some(facts.item.case));
         let about = (&facts.case, Some(self.item));
         file(tx, &permit, about, ("filed", self.correction), |row| {
@@ -167,6 +178,10 @@ impl Command for Append {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::{
+        cases::tests::Case,
+        exhibits::{self, NewOffer},
+    };
 
     #[test]
     fn a_field_takes_values_of_its_kind_only() {
@@ -189,5 +204,38 @@ mod tests {
         ] {
             assert!(value(field, &odd).is_err(), "{field} {odd}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_item_takes_so_many_corrections_and_everything_else_still() {
+        let case = Case::new().await;
+        let room = &case.world.room;
+        let item = case.deposit("A1", "").await;
+        let correction = || NewCorrection {
+            field: "place".into(),
+            value: json!("Gate 3"),
+            reason: "a slip".into(),
+        };
+        for _ in 0..MAX_OF_AN_ITEM {
+            correct(room, &case.officer, item, correction())
+                .await
+                .expect("filed");
+        }
+        let size = case.world.size();
+        let refused = correct(room, &case.officer, item, correction()).await;
+        assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+        assert_eq!(case.world.size(), size);
+        // Nobody who fills an item keeps the others from what they have to file.
+        let offer = NewOffer {
+            number: "P1".into(),
+            note: String::new(),
+        };
+        exhibits::offer(room, &case.prosecutor, item, offer)
+            .await
+            .expect("offered");
+        let other = case.deposit("A2", "").await;
+        correct(room, &case.officer, other, correction())
+            .await
+            .expect("filed");
     }
 }

@@ -10,10 +10,13 @@ mod register;
 
 use std::path::PathBuf;
 
-use custos_core::ids::{Id, ObjectId};
+use custos_core::ids::{Id, ObjectId, Timestamp};
 use serde::Serialize;
 
-use super::{auditing, backup};
+use super::{
+    auditing::{self, Last},
+    backup,
+};
 use crate::{
     ambient::Ambient,
     db::copying,
@@ -127,15 +130,27 @@ fn audited(places: &Places, ambient: &Ambient) -> Option<Check> {
 
     let state = auditing::State::read(&places.data)?;
     let now = ambient.now().micros();
-    let Some(last) = state.last else {
-        return Some(Check::ok(NAME, "no round has ended yet"));
+    let hours = |at: Timestamp| (now - at.micros()) / (3_600 * 1_000_000);
+    let findings = state.last.map_or(0, |last| last.findings);
+    let what = match state.last {
+        None => "no round has ended yet".into(),
+        Some(Last {
+            ended_at,
+            findings: 0,
+        }) => {
+            format!(
+                "the round that ended {} hours ago found nothing",
+                hours(ended_at)
+            )
+        }
+        Some(Last { ended_at, findings }) => {
+            format!(
+                "the round that ended {} hours ago found {findings} things",
+                hours(ended_at)
+            )
+        }
     };
-    let hours = (now - last.ended_at.micros()) / (3_600 * 1_000_000);
-    let what = match last.findings {
-        0 => format!("the round that ended {hours} hours ago found nothing"),
-        found => format!("the round that ended {hours} hours ago found {found} things"),
-    };
-    Some(if last.findings > 0 {
+    Some(if findings > 0 {
         Check::failed(
             NAME,
             what,

@@ -4,7 +4,6 @@ use custos_core::ids::{ItemId, RowId};
 
 use super::{
     entering::{Draft, Tx},
-    error::Error,
     writer::Stop,
 };
 use crate::{
@@ -15,9 +14,6 @@ use crate::{
     },
     policy::Permit,
 };
-
-/// Rows that are filed about an item, at most: whoever reads the item is shown all of them.
-const MAX_ABOUT_AN_ITEM: i64 = 500;
 
 /// Files what is said about a case, or about an item of it; `entry` drafts the entry of the row.
 ///
@@ -30,14 +26,6 @@ pub(super) fn file<T: Filed, A: Files<T>>(
     (status, details): (&str, T),
     entry: impl FnOnce(&FilingRow<T>) -> Draft,
 ) -> Result<RowId, Stop> {
-    if let Some(item) = item
-        && filings::count_about::<T, A>(tx.connection, permit, item)? >= MAX_ABOUT_AN_ITEM
-    {
-        let what = format!(
-            "{MAX_ABOUT_AN_ITEM} corrections, transfers and offers were filed about this item, and it takes no more; nothing was changed"
-        );
-        return Err(Error::Conflict(what).into());
-    }
     let row = FilingRow {
         id: tx.id::<RowId>(),
         rev: 1,

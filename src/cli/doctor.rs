@@ -14,7 +14,7 @@ use crate::{
         front::tls::Tls,
         origins::{Origin, Origins},
     },
-    peers::{self, webhooks::Sender},
+    peers::{self, NotSent, webhooks::Sender},
 };
 
 /// How long a room that is running may take to answer.
@@ -176,19 +176,26 @@ async fn endpoints(config: &Config) -> Vec<Check> {
             Ok(sender) => sender.reach(endpoint).await,
             Err(failed) => Err(failed),
         };
-        checks.push(match reached {
-            Ok(()) => Check::ok(NAME, format!("`{name}` at `{shown}` answers")),
-            Err(failed) => Check::warning(
-                NAME,
-                format!("`{name}` at `{shown}` {}", failed.told),
-                "look at its `url`; events wait and are tried again for two days",
-            ),
-        });
+        let fix = "look at its `url`; events wait and are tried again for two days";
+        checks.push(answers(NAME, (name, &shown), reached, fix));
     }
     if checks.is_empty() {
         checks.push(Check::ok(NAME, "none are set"));
     }
     checks
+}
+
+/// Whether somebody whom the settings name answered.
+fn answers(
+    check: &'static str,
+    (name, shown): (&str, &str),
+    reached: Result<(), NotSent>,
+    fix: &str,
+) -> Check {
+    match reached {
+        Ok(()) => Check::ok(check, format!("`{name}` at `{shown}` answers")),
+        Err(failed) => Check::warning(check, format!("`{name}` at `{shown}` {}", failed.told), fix),
+    }
 }
 
 /// Whether the witnesses can be reached; nothing is asked of them.
@@ -208,14 +215,8 @@ async fn witnesses(config: &Config) -> Vec<Check> {
             Ok(sender) => sender.reach(witness).await,
             Err(failed) => Err(failed),
         };
-        checks.push(match reached {
-            Ok(()) => Check::ok(NAME, format!("`{name}` at `{shown}` answers")),
-            Err(failed) => Check::warning(
-                NAME,
-                format!("`{name}` at `{shown}` {}", failed.told),
-                "look at its `url`; what is published meanwhile it confirms later",
-            ),
-        });
+        let fix = "look at its `url`; what is published meanwhile it confirms later";
+        checks.push(answers(NAME, (name, &shown), reached, fix));
     }
     if checks.is_empty() {
         checks.push(Check::ok(NAME, "none are set"));

@@ -411,7 +411,7 @@ pub(super) fn find<T: Filed>(
         .transpose()
 }
 
-/// How many rows were filed about an item.
+/// How many rows of a kind were filed about an item.
 ///
 /// # Errors
 /// The rows can't be read.
@@ -422,6 +422,7 @@ pub fn count_about<T: Filed, A: Files<T>>(
 ) -> Result<i64, DbError> {
     Ok(filings::table
         .filter(filings::item_id.eq(item.as_bytes().to_vec()))
+        .filter(filings::kind.eq(T::KIND))
         .count()
         .get_result(connection)?)
 }

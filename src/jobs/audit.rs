@@ -25,7 +25,7 @@ pub async fn run(room: &Room, data: PathBuf, pace: Pace) {
             }
         }
         if let Err(error) = round(room, data.clone(), pace).await {
-            error!(%error, "the room could not be audited; it is tried again");
+            error!(%error, "the room could not audit itself; nothing was changed, and it is tried again in ten minutes; if it goes on, run `custos audit`, which says more");
             tokio::time::sleep(AGAIN).await;
         }
     }

@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 
 use reqwest::{Client, Url, redirect::Policy};
 
-use super::is_loopback;
+use super::{NotSent, Then, is_loopback};
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -76,8 +76,8 @@ impl Address {
 /// A client with the bounds of this module, and this one for a request.
 ///
 /// # Errors
-/// The system's certificates can't be read.
-pub fn client(limit: Duration) -> Result<Client, reqwest::Error> {
+/// The system's certificates can't be read; told without details of this machine.
+pub fn client(limit: Duration) -> Result<Client, NotSent> {
     Client::builder()
         .user_agent("custos")
         .redirect(Policy::none())
@@ -88,6 +88,7 @@ pub fn client(limit: Duration) -> Result<Client, reqwest::Error> {
         // A connection that is kept would be one more thing to keep healthy; events are rare.
         .pool_max_idle_per_host(0)
         .build()
+        .map_err(|_| NotSent::new(Then::Again, "no client can be made for it here", &[]))
 }
 
 #[cfg(test)]

@@ -104,10 +104,7 @@ impl Sender {
     /// # Errors
     /// As [`Sender::new`].
     pub fn within(limit: Duration) -> Result<Self, NotSent> {
-        let client = client::client(limit);
-        client
-            .map(Self)
-            .map_err(|_| NotSent::new(Then::Again, "no client can be made for it here", &[]))
+        client::client(limit).map(Self)
     }
 
     /// Sends one event. Any 2xx takes it; of the answer nothing but its status is read.

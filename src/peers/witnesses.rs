@@ -66,10 +66,7 @@ impl Sender {
     /// # Errors
     /// As [`Sender::new`].
     pub fn within(limit: Duration) -> Result<Self, NotSent> {
-        let client = client::client(limit);
-        client
-            .map(Self)
-            .map_err(|_| NotSent::new(Then::Again, "no client can be made for it here", &[]))
+        client::client(limit).map(Self)
     }
 
     /// Asks for a cosignature.

@@ -19,6 +19,8 @@ OTHER_TAG = '"AAAAAAAAAAAAAAAAAAAAAA"'
 TOO_MUCH = "x" * 70_000
 LONG_HEADER = "x" * 40_000
 MAX_TOKENS = 100
+# Corrections that an item takes.
+MAX_CORRECTIONS = 500
 
 _SLOW = "it takes a client that waits for half a minute; slow.py does"
 # What is provoked a day later, when whoever approves has had their role for long enough.
@@ -284,6 +286,8 @@ class Provoker:
             return
         if name == "issueToken":
             self.tokens(name, one)
+        elif name == "correctItem":
+            self.corrections(name, one)
         elif one.conflict:
             path, body = one.conflict
             self.send(name, one, 409, upon, path=path, body=body)
@@ -302,6 +306,18 @@ class Provoker:
         caller = self.people.kept(one.who)
         for _ in range(MAX_TOKENS + 1):
             status, _, _ = caller.request("POST", "/api/v1/tokens", json.dumps(one.body),
+                                          {"Content-Type": "application/json"})
+            if status == 409:
+                break
+        caller.close()
+        self.send(name, one, 409)
+
+    def corrections(self, name, one):
+        """As many as an item takes, and one more."""
+        caller = self.people.kept(one.who)
+        path = f"/api/v1/items/{one.path['item']}/corrections"
+        for _ in range(MAX_CORRECTIONS + 1):
+            status, _, _ = caller.request("POST", path, json.dumps(one.body),
                                           {"Content-Type": "application/json"})
             if status == 409:
                 break

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use ct_merkle::{ConsistencyProof, InclusionProof, mem_backed_tree::MemoryBackedTree};
+use ct_merkle::{ConsistencyProof, InclusionProof, RootHash, mem_backed_tree::MemoryBackedTree};
 use custos_core::{
     hash::Hash,
     ids::LeafIndex,
@@ -93,9 +93,15 @@ fn compare_inclusion(ours: &MemoryLog, other: &Other, size: u64, at: u64) {
 }
 
 /// Each takes the other's proof that the tree of `size` leaves begins with that of `older`.
-fn compare_consistency(ours: &MemoryLog, roots: &[Hash], other: &Other, size: u64, older: u64) {
+fn compare_consistency(
+    ours: &MemoryLog,
+    tops: &[RootHash<Sha256>],
+    other: &Other,
+    (older, size): (u64, u64),
+) {
     let proof = prove_consistency(older, size, ours).expect("in the tree");
-    let old_root = roots[usize::try_from(older).expect("small")];
+    let old_top = &tops[usize::try_from(older).expect("small")];
+    let old_root = ours.root_at(older).expect("a root");
     let theirs = hashes(
         other
             .prove_consistency(usize::try_from(size - older).expect("small"))
@@ -104,26 +110,30 @@ fn compare_consistency(ours: &MemoryLog, roots: &[Hash], other: &Other, size: u6
     let checked = check_consistency(&theirs, older, &old_root, size, &root(other));
     assert_eq!(checked, Ok(()), "{older} to {size}");
     assert_eq!(proof, theirs, "{older} to {size}");
-    ConsistencyProof::<Sha256>::try_from_bytes(bytes(&proof)).expect("whole hashes");
+    let theirs = ConsistencyProof::try_from_bytes(bytes(&proof)).expect("whole hashes");
+    other
+        .root()
+        .verify_consistency(old_top, &theirs)
+        .unwrap_or_else(|error| panic!("{older} to {size}: {error}"));
 }
 
 #[test]
 fn every_small_tree_is_the_other_s() {
     let ours = log(EVERY_SIZE_TO);
     let (mut other, mut frontier) = (Other::new(), Frontier::empty());
-    let mut roots = vec![frontier.root()];
+    let mut tops = vec![other.root()];
     let mut numbers = Numbers(1);
     for size in 1..=EVERY_SIZE_TO {
         other.push(leaf(size - 1));
         frontier.push(leaf_hash(&leaf(size - 1)));
         assert_eq!(frontier.root(), root(&other), "size {size}");
         assert_eq!(ours.root_at(size), Some(frontier.root()));
-        roots.push(frontier.root());
+        tops.push(other.root());
         for at in [0, size / 2, size - 1, numbers.of(0..size)] {
             compare_inclusion(&ours, &other, size, at);
         }
         for older in [1, size.div_ceil(2), numbers.of(0..size) + 1] {
-            compare_consistency(&ours, &roots, &other, size, older);
+            compare_consistency(&ours, &tops, &other, (older, size));
         }
     }
 }

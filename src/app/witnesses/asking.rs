@@ -201,7 +201,12 @@ async fn contradicted(
     if let Some(note) = note {
         match conflicts::show(room, &witness.name, &note).await? {
             Shown::Conflict { .. } => return Ok(Outcome::Contradicted),
-            Shown::Continues { .. } | Shown::Foreign(_) => {}
+            // Something before it refuses, or it learned meanwhile what is published.
+            Shown::Continues { .. } => {
+                let told = "refuses, and shows a checkpoint that the log continues";
+                return Ok(failed(told.into()));
+            }
+            Shown::Foreign(_) => {}
         }
     }
     conflicts::claimed(room, witness, claim).await?;

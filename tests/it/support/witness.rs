@@ -119,6 +119,7 @@ pub struct Stub {
 struct Shared {
     manners: Mutex<VecDeque<Manner>>,
     asked: Mutex<Vec<Vec<u8>>>,
+    shown: Mutex<Option<Vec<u8>>>,
 }
 
 impl Stub {
@@ -148,6 +149,11 @@ impl Stub {
     /// What it does with the next requests, in their order.
     pub fn will(&self, manner: Manner) {
         self.shared.manners.lock().expect("whole").push_back(manner);
+    }
+
+    /// The checkpoint that it shows as the newest that it confirmed; none by itself.
+    pub fn shows(&self, note: Vec<u8>) {
+        *self.shared.shown.lock().expect("whole") = Some(note);
     }
 
     /// The bodies of requests so far.
@@ -207,7 +213,12 @@ pub async fn read_request(stream: &mut TcpStream) -> std::io::Result<(String, Ve
 async fn serve(mut stream: TcpStream, cosigner: &Cosigner, shared: &Shared) -> std::io::Result<()> {
     let (head, body) = read_request(&mut stream).await?;
     if !head.starts_with("post ") {
-        return stream.write_all(&answer(404, "text/plain", b"")).await;
+        let shown = shared.shown.lock().expect("whole").clone();
+        let said = shown.map_or_else(
+            || answer(404, "text/plain", b""),
+            |note| answer(200, "text/plain", &note),
+        );
+        return stream.write_all(&said).await;
     }
     shared.asked.lock().expect("whole").push(body.clone());
     let request = AddCheckpoint::parse(&body).expect("the room asks as it should");

@@ -212,6 +212,19 @@ async fn what_is_only_said_is_kept_as_such() {
     );
 }
 
+/// A witness that refuses and shows what the log continues: nothing contradicts anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_beside_a_checkpoint_that_fits_is_no_contradiction() {
+    let stub = Stub::start().await;
+    let app = room(&stub).await;
+    let note = app.room.store.get_public("checkpoint").await;
+    stub.shows(note.expect("published").to_vec());
+    stub.will(says(422, "text/plain", "no"));
+    assert!(failure(&app).await.contains("that the log continues"));
+    let kept = app.room.read(|connection| Ok(all_conflicts(connection)?));
+    assert!(kept.await.expect("read").is_empty());
+}
+
 /// A witness whose record is behind or ahead names its size, and is asked again from there.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_size_that_a_witness_names_is_adopted() {

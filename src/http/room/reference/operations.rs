@@ -300,7 +300,8 @@ fn register() -> Vec<Operation> {
                 "What was told at first stays beside it.",
             )
             .takes::<NewCorrection>()
-            .makes::<Made>(),
+            .makes::<Made>()
+            .or(&["conflict"]),
         post("/api/v1/items/<item>/transfers", "recordTransfer")
             .of(REGISTER, Session)
             .says(
