@@ -6,8 +6,8 @@ use custos_core::checkpoint::{NoteSigner, VerifierKey};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
-    error::Error, index::Indexes, notices::Outlets, publisher::Publisher, sessions::Entrance,
-    views::Deliveries, witnesses::Witnesses, writer::Writer,
+    error::Error, index::Indexes, leading::Lead, notices::Outlets, publisher::Publisher,
+    sessions::Entrance, views::Deliveries, witnesses::Witnesses, writer::Writer,
 };
 use crate::{
     ambient::Ambient,
@@ -58,6 +58,8 @@ pub struct Room {
     pub indexes: Arc<Indexes>,
     /// Those who are not signed in yet: their attempts and their passwords.
     pub entrance: Arc<Entrance>,
+    /// Whether this process does what one of several is enough for.
+    pub lead: Arc<Lead>,
     /// Publishes what was committed.
     pub publisher: Arc<Publisher>,
     /// Who confirms what was published.

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     ambient::Ambient,
     db::{
-        DbError, Pool, bound,
+        DbError, Location, Pool, bound,
         cases::RoleRow,
         dialect, founding, head,
         keys::{self, ScopeKind},
@@ -77,7 +77,7 @@ pub struct Founded {
 /// # Errors
 /// See [`FoundError`]; nothing of a room is left that could be taken for one.
 pub fn found(
-    (keys_folder, database): (&Path, &Path),
+    (keys_folder, database): (&Path, &Location),
     origin: &str,
     administrator: &FirstAdministrator,
     ambient: &Ambient,

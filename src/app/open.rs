@@ -9,15 +9,16 @@ use tracing::{info, warn};
 use super::{
     context::{BUNDLES_AT_ONCE, Core, Room},
     found::bundle_name,
+    leading::Lead,
     notices::Outlets,
-    publisher::{Mismatch, Publisher, recover},
+    publisher::{Mismatch, Publisher, edge::Edge, published_file, recover},
     sessions::Entrance,
     writer::Writer,
 };
 use crate::{
     ambient::Ambient,
-    db::{Connection, DbError, Pool, head, keys, policies},
-    keyring::{Keyring, RootFile, RootFileError, same_disk},
+    db::{Connection, DbError, Location, Pool, dialect, head, keys, policies},
+    keyring::{Keyring, RoomKeys, RootFile, RootFileError, same_disk},
     policy::{Engine, LoadError, Source, SourceError},
     store::{Store, StoreError},
 };
@@ -27,8 +28,8 @@ use crate::{
 pub struct Places {
     /// Folder of the root key file.
     pub keys: PathBuf,
-    /// The register's database file.
-    pub database: PathBuf,
+    /// Where the register lies.
+    pub database: Location,
 }
 
 /// Why a room does not open. Nothing was written.
@@ -80,28 +81,38 @@ pub async fn open_telling(
     ambient: Ambient,
     outlets: Outlets,
 ) -> Result<Room, OpenError> {
-    // SQLite would make an empty register where there is none.
-    if !places.database.is_file() {
+    // An empty register would be made where there is none.
+    if !places.database.holds_register()? {
         return Err(OpenError::NoRoom);
     }
     let keyring = Keyring::new(RootFile::open(&places.keys)?);
     let pool = Pool::open(&places.database)?;
-    if same_disk(&places.keys, &places.database) {
+    let file = places.database.file();
+    if file.is_some_and(|file| same_disk(&places.keys, file)) {
         warn!(
             "the root key lies on the disk of the data it protects: whoever takes the disk takes both"
         );
     }
-    let mut connection = pool.connect()?;
-    let head = head::read(&mut connection)?.ok_or(OpenError::NoRoom)?;
-    let room_keys = keys::room_keys(&mut connection, &keyring, head.room)?;
-    let signer = |name: &str, seed: &[u8; 32]| {
-        NoteSigner::from_seed(name, seed).map_err(|_| OpenError::Origin(head.origin.clone()))
-    };
-    let log_signer = signer(&head.origin, room_keys.log.as_bytes())?;
-    let bundle_signer = signer(&bundle_name(&head.origin), room_keys.bundle.as_bytes())?;
+    let mut connection = pool.connect_to_write()?;
+    let file = published_file(&store).await?;
+    // Other processes may be at work: everything is checked as it is at one moment.
+    dialect::fix_moment(&mut connection)?;
+    let checked = check(
+        (&mut connection, &keyring),
+        (&store, file),
+        pool.is_shared(),
+    )
+    .await;
+    dialect::leave_moment(&mut connection)?;
+    let Checked {
+        head,
+        room_keys,
+        log_signer,
+        bundle_signer,
+        edge,
+        engine,
+    } = checked?;
     let log_key = log_signer.verifier_key().clone();
-    let edge = recover(&mut connection, &store, &log_key, &head).await?;
-    let engine = engine(&mut connection, &keyring, &head)?;
     let origin: Arc<str> = head.origin.as_str().into();
     info!(
         log.size = head.size(),
@@ -117,7 +128,8 @@ pub async fn open_telling(
     });
     let room_id = head.room;
     let entrance = Arc::new(Entrance::new(&core.ambient));
-    let writer = Writer::start(connection, core.clone(), head);
+    let lead = Lead::new(&core.ambient, pool.is_shared());
+    let writer = Writer::start(pool.clone(), connection, core.clone(), head);
     let (publisher, published) = Publisher::new(
         pool.clone(),
         store.clone(),
@@ -140,8 +152,45 @@ pub async fn open_telling(
         sending: Arc::new(Semaphore::new(BUNDLES_AT_ONCE)),
         fatal: Arc::default(),
         entrance,
+        lead: Arc::new(lead),
         publisher: Arc::new(publisher),
         witnesses: Arc::default(),
+    })
+}
+
+/// What start-up found.
+struct Checked {
+    head: head::Head,
+    room_keys: RoomKeys,
+    log_signer: NoteSigner,
+    bundle_signer: NoteSigner,
+    edge: Edge,
+    engine: Engine,
+}
+
+/// Checks head, keys, tiles, checkpoint and policy set against each other.
+async fn check(
+    (connection, keyring): (&mut Connection, &Keyring),
+    (store, file): (&Store, Option<bytes::Bytes>),
+    is_shared: bool,
+) -> Result<Checked, OpenError> {
+    let head = head::read(connection)?.ok_or(OpenError::NoRoom)?;
+    let room_keys = keys::room_keys(connection, keyring, head.room)?;
+    let signer = |name: &str, seed: &[u8; 32]| {
+        NoteSigner::from_seed(name, seed).map_err(|_| OpenError::Origin(head.origin.clone()))
+    };
+    let log_signer = signer(&head.origin, room_keys.log.as_bytes())?;
+    let bundle_signer = signer(&bundle_name(&head.origin), room_keys.bundle.as_bytes())?;
+    let log_key = log_signer.verifier_key();
+    let edge = recover(connection, store, log_key, (&head, file), is_shared).await?;
+    let engine = engine(connection, keyring, &head)?;
+    Ok(Checked {
+        head,
+        room_keys,
+        log_signer,
+        bundle_signer,
+        edge,
+        engine,
     })
 }
 

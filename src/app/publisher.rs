@@ -9,10 +9,14 @@
 //! receipts may be asked for
 //! ```
 //!
+//! Several processes may publish one log: what each writes of tiles is equal, and the published
+//! size moves by compare-and-swap. Whoever comes late follows the register (`follow`).
+//!
 //! INVARIANT: a checkpoint is signed only for a tree that is committed, and whose right edge
 //! follows from the tiles that were published.
 
 pub(in crate::app) mod edge;
+mod follow;
 mod recover;
 
 use custos_core::{
@@ -25,11 +29,12 @@ use tokio::sync::{Mutex, watch};
 use tracing::{debug, error};
 
 use edge::{Edge, FULL};
-pub use recover::{Mismatch, recover};
+pub use recover::{Mismatch, published_file, recover};
 
 use super::{
     entering::Tx,
     error::Error,
+    leading,
     writer::{Command, Stop, Writer},
 };
 use crate::{
@@ -42,6 +47,8 @@ use crate::{
 
 /// Where the newest checkpoint stands, below `log/`.
 pub const CHECKPOINT_PATH: &str = "checkpoint";
+/// How often it is begun again where another process published meanwhile.
+const MAX_RACES: u32 = 4;
 
 /// Publishes one log.
 pub struct Publisher {
@@ -91,15 +98,31 @@ impl Publisher {
     /// The register or the store can't be used, or the published tiles do not fit the
     /// committed tree. Nothing was signed then.
     pub async fn publish(&self) -> Result<u64, Error> {
+        self.publish_leading(None).await
+    }
+
+    /// The same for a process that leads since this epoch: refused once another one does.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn publish_leading(&self, epoch: Option<i64>) -> Result<u64, Error> {
         let mut tip = self.edge.lock().await;
+        for _ in 1..MAX_RACES {
+            match self.once(&mut tip, epoch).await {
+                // Another process was faster; what is left is published on top of that.
+                Err(Error::CustodyUnavailable(Some(DbError::HeadMoved)))
+                    if self.pool.is_shared() && epoch.is_none() => {}
+                done => return done,
+            }
+        }
+        self.once(&mut tip, epoch).await
+    }
+
+    async fn once(&self, tip: &mut Tip, epoch: Option<i64>) -> Result<u64, Error> {
         // What was committed before is given out first, or it never is.
-        self.give_out(&mut tip).await?;
-        let pool = self.pool.clone();
-        let head = blocking(move || {
-            head::read(&mut *pool.get()?)?
-                .ok_or_else(|| DbError::damaged("log_head", 1, "it is missing"))
-        })
-        .await?;
+        self.give_out(tip).await?;
+        let head = self.head().await?;
+        self.catch_up(tip, head.published).await?;
         let (from, to) = (tip.edge.size(), head.size());
         if from == to {
             return Ok(to);
@@ -113,6 +136,7 @@ impl Publisher {
                 from,
                 to,
                 note: note.clone(),
+                epoch,
             })
             .await?;
         // A crash here leaves the older file; start-up replaces it by the kept note.
@@ -120,7 +144,7 @@ impl Publisher {
             edge: next,
             pending: Some(note),
         };
-        self.give_out(&mut tip).await?;
+        self.give_out(tip).await?;
         debug!(log.size = to, "published a checkpoint");
         Ok(to)
     }
@@ -131,6 +155,7 @@ impl Publisher {
             let note = note.clone().into();
             self.store.put_public(CHECKPOINT_PATH, note).await?;
             tip.pending = None;
+            self.overtaken(tip.edge.size()).await?;
             self.published.send_replace(tip.edge.size());
         }
         Ok(())
@@ -227,12 +252,14 @@ struct Publish {
     from: u64,
     to: u64,
     note: Vec<u8>,
+    epoch: Option<i64>,
 }
 
 impl Command for Publish {
     type Output = ();
 
     fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+        leading::fence(tx, self.epoch)?;
         let now: Timestamp = tx.now();
         head::publish(tx.connection, self.from, self.to, &self.note, now)?;
         Ok(())

@@ -1,5 +1,6 @@
 //! What start-up re-checks before anything is written: right edge, published checkpoint, head.
 
+use bytes::Bytes;
 use custos_core::{
     checkpoint::{SignedCheckpoint, VerifierKey},
     merkle,
@@ -38,6 +39,19 @@ pub enum Mismatch {
 /// Entries that are read at once while the unpublished ones are replayed.
 const REPLAY_ENTRIES: u64 = 4_096;
 
+/// The published file, for [`recover`]: it is read before the moment of the register is fixed,
+/// because a file of a later moment would look like a register that went back.
+///
+/// # Errors
+/// The store can't be read.
+pub async fn published_file(store: &Store) -> Result<Option<Bytes>, StoreError> {
+    match store.get_public(CHECKPOINT_PATH).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Checks that published checkpoint, tiles and head agree, and gives the edge from which
 /// publishing goes on.
 ///
@@ -47,7 +61,8 @@ pub async fn recover(
     connection: &mut Connection,
     store: &Store,
     key: &VerifierKey,
-    head: &Head,
+    (head, file): (&Head, Option<Bytes>),
+    is_shared: bool,
 ) -> Result<Edge, Mismatch> {
     let edge = published_edge(store, head.published).await?;
     if head.published > 0 {
@@ -61,8 +76,13 @@ pub async fn recover(
                 head.published
             )));
         }
-        check_file(store, key, &kept).await?;
-    } else if store.get_public(CHECKPOINT_PATH).await.is_ok() {
+        let is_older = check_file(file.as_deref(), key, &kept)?;
+        // Among other processes one that publishes does this, within a second.
+        if is_older && !is_shared {
+            let note = kept.as_bytes().to_vec().into();
+            store.put_public(CHECKPOINT_PATH, note).await?;
+        }
+    } else if file.is_some() {
         return Err(disagree(
             "a checkpoint was published, but the register knows of none: it is older than what was published",
         ));
@@ -72,7 +92,7 @@ pub async fn recover(
 }
 
 /// The partial tiles of the published tree.
-async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mismatch> {
+pub(super) async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mismatch> {
     let mut rows = Vec::new();
     for level in 0.. {
         let shift = 8 * level as u32;
@@ -100,25 +120,21 @@ async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mismatch> {
         .ok_or_else(|| disagree("the published tiles do not fit the published size"))
 }
 
-/// The published file is the kept note, or older; then the kept note replaces it.
-async fn check_file(
-    store: &Store,
+/// The published file is the kept note, or older, or missing; says whether it is to be replaced.
+fn check_file(
+    file: Option<&[u8]>,
     key: &VerifierKey,
     kept: &SignedCheckpoint,
-) -> Result<(), Mismatch> {
-    let file = match store.get_public(CHECKPOINT_PATH).await {
-        Ok(bytes) if bytes == kept.as_bytes() => return Ok(()),
-        Ok(bytes) => bytes,
-        Err(StoreError::NotFound { .. }) => {
+) -> Result<bool, Mismatch> {
+    let file = match file {
+        Some(bytes) if bytes == kept.as_bytes() => return Ok(false),
+        Some(bytes) => bytes,
+        None => {
             warn!("the published checkpoint was missing and is written again");
-            store
-                .put_public(CHECKPOINT_PATH, kept.as_bytes().to_vec().into())
-                .await?;
-            return Ok(());
+            return Ok(true);
         }
-        Err(error) => return Err(error.into()),
     };
-    let file = check_note(&file, key, "the published checkpoint")?;
+    let file = check_note(file, key, "the published checkpoint")?;
     let (published, known) = (file.checkpoint().size(), kept.checkpoint().size());
     if published > known {
         return Err(disagree(format!(
@@ -131,10 +147,7 @@ async fn check_file(
         )));
     }
     // A crash between the register's commit and the file left the older one.
-    store
-        .put_public(CHECKPOINT_PATH, kept.as_bytes().to_vec().into())
-        .await?;
-    Ok(())
+    Ok(true)
 }
 
 fn check_note(note: &[u8], key: &VerifierKey, what: &str) -> Result<SignedCheckpoint, Mismatch> {
