@@ -10,6 +10,7 @@ use super::{
     context::{BUNDLES_AT_ONCE, Core, Room},
     found::bundle_name,
     notices::Outlets,
+    proofs::Tiles,
     publisher::{Mismatch, Publisher, recover},
     sessions::Entrance,
     writer::Writer,
@@ -127,6 +128,7 @@ pub async fn open_telling(
     );
     Ok(Room {
         pool,
+        tiles: Arc::new(Tiles::of(store.clone())),
         store,
         core,
         writer,

@@ -12,19 +12,17 @@
 //! INVARIANT: a checkpoint is signed only for a tree that is committed, and whose right edge
 //! follows from the tiles that were published.
 
-pub(in crate::app) mod edge;
 mod recover;
 
 use custos_core::{
     checkpoint::{Checkpoint, NoteSigner, SignedCheckpoint},
     ids::Timestamp,
-    merkle,
-    tile::{Level, TilePath, write_entry_bundle, write_hash_tile},
+    merkle::{self, Edge},
+    tile::{FULL_WIDTH, Level, TilePath, write_entry_bundle, write_hash_tile},
 };
 use tokio::sync::{Mutex, watch};
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
-use edge::{Edge, FULL};
 pub use recover::{Mismatch, recover};
 
 use super::{
@@ -39,6 +37,12 @@ use crate::{
     },
     store::Store,
 };
+
+/// Hashes in a full tile.
+const FULL: u64 = FULL_WIDTH as u64;
+
+/// The highest level of hash tiles; 256^7 is more than a log can hold.
+const MAX_LEVEL: u8 = 6;
 
 /// Where the newest checkpoint stands, below `log/`.
 pub const CHECKPOINT_PATH: &str = "checkpoint";
@@ -121,6 +125,7 @@ impl Publisher {
             pending: Some(note),
         };
         self.give_out(&mut tip).await?;
+        self.make_way(from, to).await;
         debug!(log.size = to, "published a checkpoint");
         Ok(to)
     }
@@ -134,6 +139,23 @@ impl Publisher {
             self.published.send_replace(tip.edge.size());
         }
         Ok(())
+    }
+
+    /// Removes the partial tiles of each tile that was begun by `from` leaves and is full now.
+    /// A crash here, or a store that fails, leaves files that only take space.
+    async fn make_way(&self, from: u64, to: u64) {
+        let begun = |level: u8| {
+            let (from, to) = (from >> (8 * level), to >> (8 * level));
+            (from % FULL != 0 && from / FULL < to / FULL).then_some(from / FULL)
+        };
+        let entries = begun(0).map(|index| (Level::Entries, index));
+        let hashes =
+            (0..=MAX_LEVEL).filter_map(|level| Some((Level::Hashes(level), begun(level)?)));
+        for (level, index) in entries.into_iter().chain(hashes) {
+            if let Err(error) = self.store.drop_partial(level, index).await {
+                warn!(%error, "partial tiles were left that only take space");
+            }
+        }
     }
 
     /// Writes every bundle and tile that the tree of `to` leaves has and the edge's has not.

@@ -12,6 +12,7 @@ use crate::{
         found::{FirstAdministrator, found},
         notices::Outlets,
         people::{self, enrolment},
+        synthetic,
     },
     config::Config,
 };
@@ -30,6 +31,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failed> {
+    if arguments.origin == synthetic::ORIGIN {
+        return Err(Failed::because(format!(
+            "`{}` names logs of made-up entries, which no room may serve; choose another name",
+            arguments.origin
+        )));
+    }
     backup::refuse_unfinished(&config.data)?;
     config.make_data()?;
     let first = FirstAdministrator {

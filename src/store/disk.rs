@@ -93,6 +93,14 @@ impl Disk {
         full.parent().map_or(Ok(()), sync_directory)
     }
 
+    /// Removes an empty folder below the root; one that is not there is gone already.
+    pub(super) fn remove_empty(&self, folder: &str) -> io::Result<()> {
+        match fs::remove_dir(self.root.join(folder)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes what [`is_staged`] names below the root and was staged before this store was
     /// opened, durably; gives the number of files. What this process stages meanwhile, a deposit
     /// or a tile, stays: without it its rename would fail.

@@ -60,7 +60,7 @@ pub(super) async fn copy_one(
             }
         }
         Part::Tile(tile) => {
-            let bytes = match from.get_public(&tile.to_string()).await {
+            let bytes = match from.get_tile(tile).await {
                 Ok(bytes) => bytes,
                 Err(error) => return Ok(Outcome::Unread(error)),
             };
