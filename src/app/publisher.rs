@@ -3,6 +3,8 @@
 //! ```text
 //! tiles and entry bundles   durable in the store, idempotent     a crash here leaves tiles that
 //!                                                                the next run writes again, equal
+//! note                      signed, in memory alone              a crash here leaves nothing; the
+//!                                                                same tree gives the same note
 //! note and published size   one transaction, compare-and-swap    a crash here leaves the older
 //!                                                                `checkpoint` file; start-up mends it
 //! log/checkpoint            replaced                             a crash here leaves nothing undone
@@ -12,6 +14,8 @@
 //! INVARIANT: a checkpoint is signed only for a tree that is committed, and whose right edge
 //! follows from the tiles that were published.
 
+#[cfg(test)]
+pub(in crate::app) mod faults;
 mod recover;
 
 use custos_core::{
@@ -56,6 +60,8 @@ pub struct Publisher {
     /// The partial tiles of the published tree. The lock makes publishing one at a time.
     edge: Mutex<Tip>,
     published: watch::Sender<u64>,
+    #[cfg(test)]
+    pub(in crate::app) told: faults::Told,
 }
 
 /// How far publishing is.
@@ -85,6 +91,8 @@ impl Publisher {
                 pending: None,
             }),
             published,
+            #[cfg(test)]
+            told: faults::Told::default(),
         };
         (publisher, receiver)
     }
@@ -104,6 +112,9 @@ impl Publisher {
                 .ok_or_else(|| DbError::damaged("log_head", 1, "it is missing"))
         })
         .await?;
+        if head.published > tip.edge.size() {
+            self.catch_up(&mut tip, head.published).await?;
+        }
         let (from, to) = (tip.edge.size(), head.size());
         if from == to {
             return Ok(to);
@@ -111,7 +122,13 @@ impl Publisher {
         let mut next = tip.edge.clone();
         self.write_tiles(&mut next, to).await?;
         check_edge(&next, &head)?;
+        #[cfg(not(test))]
         let note = self.sign(&head)?;
+        #[cfg(test)]
+        let note = self.told.around(|| self.sign(&head))?;
+        #[cfg(test)]
+        self.told.too_early(&self.store, &note).await?;
+        // A crash here leaves a signature that nobody has; the same tree is signed again, equal.
         self.writer
             .submit(Publish {
                 from,
@@ -128,6 +145,34 @@ impl Publisher {
         self.make_way(from, to).await;
         debug!(log.size = to, "published a checkpoint");
         Ok(to)
+    }
+
+    /// Goes on from a note that the register keeps although nobody was told: the answer to its
+    /// commit was lost. It is given out, or the room would stand still until its next start.
+    async fn catch_up(&self, tip: &mut Tip, published: u64) -> Result<(), Error> {
+        let pool = self.pool.clone();
+        let note = blocking(move || {
+            head::checkpoint(&mut *pool.get()?, published)?
+                .ok_or_else(|| DbError::damaged("checkpoints", published, "it is missing"))
+        })
+        .await?;
+        let mut edge = tip.edge.clone();
+        self.write_tiles(&mut edge, published).await?;
+        let kept = SignedCheckpoint::parse(&note).ok();
+        let kept = kept.filter(|kept| kept.checkpoint().root() == &edge.root());
+        if kept.is_none() {
+            let what = "its root does not follow from the published tiles and the entries";
+            return Err(DbError::damaged("checkpoints", published, what).into());
+        }
+        warn!(
+            log.size = published,
+            "gives out a checkpoint that was kept without an answer"
+        );
+        *tip = Tip {
+            edge,
+            pending: Some(note),
+        };
+        self.give_out(tip).await
     }
 
     /// Puts the note in its place that is committed and not given out yet.

@@ -1,6 +1,7 @@
 //! The room on a real SQLite file and a store in memory: founding, writing, publishing,
 //! opening again, and what start-up refuses.
 
+mod matrix;
 pub mod world;
 
 use std::{path::PathBuf, sync::Arc};

@@ -270,6 +270,8 @@ impl Thread {
                 }
                 self.known.forget();
                 self.head = head::read(&mut self.connection)?.ok_or(DbError::HeadMoved)?;
+                // It may have been committed all the same; then it is published like any other.
+                self.size.send_replace(self.head.size());
                 Ok(())
             }
         }

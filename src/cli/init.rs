@@ -50,6 +50,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     room.publisher.publish().await?;
     let link = people::first_enrolment(&room, &arguments.login, enrolment::ENROLMENT).await?;
     room.publisher.publish().await?;
+    // A crash before this leaves a room without the file; the key stands at `/log/key` too.
     let policy = config.data.join("trust.policy");
     fs::write(&policy, serve::trust_policy(&founded.log_key))?;
     println!(

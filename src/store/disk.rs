@@ -8,6 +8,8 @@
 //!   Hence all directories for objects are made and synced before the store opens, and each
 //!   directory on the way to a public file is synced once by this process.
 //! - a delete is not synced, so that a destroyed object can come back. Hence ours is.
+//!
+//! A crash leaves staged files, which the next start sweeps, and directories, which it finds.
 
 use std::{
     collections::HashSet,
