@@ -35,6 +35,7 @@ pub mod schema;
 pub mod sessions;
 pub mod standing;
 mod stock;
+pub mod synthetic;
 pub mod tags;
 pub mod text;
 pub mod transfers;

@@ -14,6 +14,7 @@ mod deposit;
 mod doctor;
 mod edge;
 mod init;
+mod log;
 mod outlets;
 mod pages;
 mod receipt;
@@ -106,6 +107,9 @@ enum Command {
     /// Checkpoints that were found elsewhere, beside those of the room
     #[command(subcommand)]
     Checkpoint(checkpoint::Checkpoint),
+    /// The custody log as such
+    #[command(subcommand)]
+    Log(log::Log),
     /// A witness that confirms the custody logs of other rooms; `--config` names its settings
     #[command(subcommand)]
     Witness(witness::Witness),
@@ -192,6 +196,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Restore(arguments) => restore::run(&config, &arguments).await,
             Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
             Command::Checkpoint(command) => checkpoint::run(&config, &command).await,
+            Command::Log(command) => log::run(&config, &command).await,
             Command::Recover(arguments) => recover::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),

@@ -6,8 +6,9 @@ use custos_core::checkpoint::{NoteSigner, VerifierKey};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
-    error::Error, index::Indexes, leading::Lead, notices::Outlets, publisher::Publisher,
-    sessions::Entrance, views::Deliveries, witnesses::Witnesses, writer::Writer,
+    error::Error, index::Indexes, leading::Lead, notices::Outlets, proofs::Tiles,
+    publisher::Publisher, sessions::Entrance, views::Deliveries, witnesses::Witnesses,
+    writer::Writer,
 };
 use crate::{
     ambient::Ambient,
@@ -62,6 +63,8 @@ pub struct Room {
     pub lead: Arc<Lead>,
     /// Publishes what was committed.
     pub publisher: Arc<Publisher>,
+    /// The published tiles, from which proofs are made.
+    pub tiles: Arc<Tiles>,
     /// Who confirms what was published.
     pub witnesses: Arc<Witnesses>,
     /// Places for bundles that are being written: each holds a thread while it is sent.

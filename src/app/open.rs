@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use custos_core::checkpoint::NoteSigner;
+use custos_core::{checkpoint::NoteSigner, merkle::Edge};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
@@ -11,7 +11,8 @@ use super::{
     found::bundle_name,
     leading::Lead,
     notices::Outlets,
-    publisher::{Mismatch, Publisher, edge::Edge, published_file, recover},
+    proofs::Tiles,
+    publisher::{Mismatch, Publisher, published_file, recover},
     sessions::Entrance,
     writer::Writer,
 };
@@ -139,6 +140,7 @@ pub async fn open_telling(
     );
     Ok(Room {
         pool,
+        tiles: Arc::new(Tiles::of(store.clone())),
         store,
         core,
         writer,

@@ -17,7 +17,7 @@ const CHECKPOINT: &str = "checkpoint";
 /// # Errors
 /// [`Error::NotFound`] before the first one; the store does not answer, or holds something else.
 pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
-    let note = get(room, CHECKPOINT).await?;
+    let note = found(room.store.get_public(CHECKPOINT).await)?;
     let signed = SignedCheckpoint::parse(&note);
     let size = signed
         .as_ref()
@@ -36,17 +36,16 @@ pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
 /// A published tile or entry bundle.
 ///
 /// # Errors
-/// [`Error::NotFound`] for one that no published checkpoint covers, or a partial one that has
-/// made way for the full one; the store does not answer.
+/// [`Error::NotFound`] for one that no published checkpoint covers; the store does not answer.
 pub async fn tile(room: &Room, path: TilePath) -> Result<Bytes, Error> {
     if !is_covered(path, *room.published.borrow()) {
         return Err(Error::NotFound);
     }
-    get(room, &path.to_string()).await
+    found(room.store.get_tile(path).await)
 }
 
-async fn get(room: &Room, path: &str) -> Result<Bytes, Error> {
-    match room.store.get_public(path).await {
+fn found(file: Result<Bytes, StoreError>) -> Result<Bytes, Error> {
+    match file {
         Ok(bytes) => Ok(bytes),
         Err(StoreError::NotFound { .. }) => Err(Error::NotFound),
         Err(error) => Err(error.into()),

@@ -3,6 +3,8 @@
 //! ```text
 //! tiles and entry bundles   durable in the store, idempotent     a crash here leaves tiles that
 //!                                                                the next run writes again, equal
+//! note                      signed, in memory alone              a crash here leaves nothing; the
+//!                                                                same tree gives the same note
 //! note and published size   one transaction, compare-and-swap    a crash here leaves the older
 //!                                                                `checkpoint` file; start-up mends it
 //! log/checkpoint            replaced                             a crash here leaves nothing undone
@@ -15,20 +17,20 @@
 //! INVARIANT: a checkpoint is signed only for a tree that is committed, and whose right edge
 //! follows from the tiles that were published.
 
-pub(in crate::app) mod edge;
+#[cfg(test)]
+pub(in crate::app) mod faults;
 mod follow;
 mod recover;
 
 use custos_core::{
     checkpoint::{Checkpoint, NoteSigner, SignedCheckpoint},
     ids::Timestamp,
-    merkle,
-    tile::{Level, TilePath, write_entry_bundle, write_hash_tile},
+    merkle::{self, Edge},
+    tile::{FULL_WIDTH, Level, TilePath, write_entry_bundle, write_hash_tile},
 };
 use tokio::sync::{Mutex, watch};
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
-use edge::{Edge, FULL};
 pub use recover::{Mismatch, published_file, recover};
 
 use super::{
@@ -45,6 +47,12 @@ use crate::{
     store::Store,
 };
 
+/// Hashes in a full tile.
+const FULL: u64 = FULL_WIDTH as u64;
+
+/// The highest level of hash tiles; 256^7 is more than a log can hold.
+const MAX_LEVEL: u8 = 6;
+
 /// Where the newest checkpoint stands, below `log/`.
 pub const CHECKPOINT_PATH: &str = "checkpoint";
 /// How often it is begun again where another process published meanwhile.
@@ -59,6 +67,8 @@ pub struct Publisher {
     /// The partial tiles of the published tree. The lock makes publishing one at a time.
     edge: Mutex<Tip>,
     published: watch::Sender<u64>,
+    #[cfg(test)]
+    pub(in crate::app) told: faults::Told,
 }
 
 /// How far publishing is.
@@ -88,6 +98,8 @@ impl Publisher {
                 pending: None,
             }),
             published,
+            #[cfg(test)]
+            told: faults::Told::default(),
         };
         (publisher, receiver)
     }
@@ -130,7 +142,13 @@ impl Publisher {
         let mut next = tip.edge.clone();
         self.write_tiles(&mut next, to).await?;
         check_edge(&next, &head)?;
+        #[cfg(not(test))]
         let note = self.sign(&head)?;
+        #[cfg(test)]
+        let note = self.told.around(|| self.sign(&head))?;
+        #[cfg(test)]
+        self.told.too_early(&self.store, &note).await?;
+        // A crash here leaves a signature that nobody has; the same tree is signed again, equal.
         self.writer
             .submit(Publish {
                 from,
@@ -145,6 +163,7 @@ impl Publisher {
             pending: Some(note),
         };
         self.give_out(tip).await?;
+        self.make_way(from, to).await;
         debug!(log.size = to, "published a checkpoint");
         Ok(to)
     }
@@ -159,6 +178,23 @@ impl Publisher {
             self.published.send_replace(tip.edge.size());
         }
         Ok(())
+    }
+
+    /// Removes the partial tiles of each tile that was begun by `from` leaves and is full now.
+    /// A crash here, or a store that fails, leaves files that only take space.
+    async fn make_way(&self, from: u64, to: u64) {
+        let begun = |level: u8| {
+            let (from, to) = (from >> (8 * level), to >> (8 * level));
+            (from % FULL != 0 && from / FULL < to / FULL).then_some(from / FULL)
+        };
+        let entries = begun(0).map(|index| (Level::Entries, index));
+        let hashes =
+            (0..=MAX_LEVEL).filter_map(|level| Some((Level::Hashes(level), begun(level)?)));
+        for (level, index) in entries.into_iter().chain(hashes) {
+            if let Err(error) = self.store.drop_partial(level, index).await {
+                warn!(%error, "partial tiles were left that only take space");
+            }
+        }
     }
 
     /// Writes every bundle and tile that the tree of `to` leaves has and the edge's has not.

@@ -1,6 +1,7 @@
 //! The room on a real SQLite file and a store in memory: founding, writing, publishing,
 //! opening again, and what start-up refuses.
 
+mod matrix;
 mod two;
 pub mod world;
 

@@ -277,6 +277,8 @@ impl Thread {
                 }
                 self.known.forget();
                 self.head = self.head_as_it_is()?;
+                // It may have been committed all the same; then it is published like any other.
+                self.size.send_replace(self.head.size());
                 Ok(())
             }
         }

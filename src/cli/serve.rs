@@ -27,6 +27,7 @@ use crate::{
         backup, leading,
         notices::Outlets,
         open::{self, OpenError, Places},
+        synthetic,
     },
     config::{self, Config},
     http::{
@@ -44,6 +45,11 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     // Before the room is opened: what is odd in the settings changes nothing.
     let witnesses = witnesses(&config.witnesses)?;
     let room = open(config, Ambient::system(), outlets::outlets(config)?).await?;
+    if *room.origin == *synthetic::ORIGIN {
+        return Err(Failed::because(
+            "the folder holds a log of made-up entries, which no room may serve; see `custos log build`",
+        ));
+    }
     run_room(config, room.witnessed_by(witnesses)).await
 }
 

@@ -3,6 +3,8 @@
 #[cfg(feature = "postgres")]
 mod catalog;
 mod copy;
+#[cfg(test)]
+pub(crate) mod faults;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod raw;
@@ -92,20 +94,14 @@ pub fn write<T, E: From<diesel::result::Error>>(
     connection: &mut AnyConnection,
     change: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
 ) -> Result<T, E> {
-    let commit = match connection {
-        AnyConnection::Sqlite(sqlite) => {
-            sqlite.batch_execute("BEGIN IMMEDIATE")?;
-            "COMMIT"
-        }
+    match connection {
+        AnyConnection::Sqlite(sqlite) => sqlite.batch_execute("BEGIN IMMEDIATE")?,
         #[cfg(feature = "postgres")]
-        AnyConnection::Postgres(server) => {
-            postgres::begin(server)?;
-            postgres::COMMIT
-        }
-    };
+        AnyConnection::Postgres(server) => postgres::begin(server)?,
+    }
     let result = change(connection).and_then(|value| {
         // A crash before this line leaves nothing of the batch; after it, all of it.
-        connection.batch_execute(commit)?;
+        commit(connection)?;
         Ok(value)
     });
     if result.is_err()
@@ -116,6 +112,22 @@ pub fn write<T, E: From<diesel::result::Error>>(
         tracing::warn!(error = %rollback, "there was no batch left to roll back");
     }
     result
+}
+
+#[cfg(not(test))]
+fn commit(connection: &mut AnyConnection) -> Result<(), diesel::result::Error> {
+    committing(connection)
+}
+
+#[cfg(test)]
+use faults::commit;
+
+fn committing(connection: &mut AnyConnection) -> Result<(), diesel::result::Error> {
+    connection.batch_execute(match connection {
+        AnyConnection::Sqlite(_) => "COMMIT",
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => postgres::COMMIT,
+    })
 }
 
 /// What was undone when a savepoint failed.

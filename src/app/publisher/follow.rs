@@ -20,8 +20,8 @@ use crate::{
 };
 
 impl Publisher {
-    /// Takes over what other processes published, and publishes nothing; for a process that
-    /// does not lead.
+    /// Takes over what other processes published, and publishes nothing: for a process that does
+    /// not lead.
     ///
     /// # Errors
     /// The register or the store can't be read, or do not agree.
@@ -41,32 +41,45 @@ impl Publisher {
         .await
     }
 
-    /// Goes on from the published tree that the register names, where another process published
-    /// it, and has its note be the file's.
+    /// Goes on from the note that the register keeps of a larger tree: another process published
+    /// it, or the answer to its commit was lost, and without this the room would stand still until
+    /// its next start.
     pub(super) async fn catch_up(&self, tip: &mut Tip, published: u64) -> Result<(), Error> {
-        if !self.pool.is_shared() {
-            return Ok(());
-        }
+        let is_shared = self.pool.is_shared();
         if published > tip.edge.size() {
-            let edge = published_edge(&self.store, published).await;
-            let edge = edge.map_err(mismatch)?;
             let note = self.note(published).await?;
-            let signed = SignedCheckpoint::parse(&note).map_err(|_| odd())?;
-            let is_ours = signed.verify(self.signer.verifier_key()).is_ok();
-            if !is_ours || signed.checkpoint().root() != &edge.root() {
-                return Err(odd());
-            }
-            *tip = Tip {
-                edge,
-                pending: None,
+            let edge = if is_shared {
+                let edge = published_edge(&self.store, published).await;
+                edge.map_err(mismatch)?
+            } else {
+                let mut edge = tip.edge.clone();
+                self.write_tiles(&mut edge, published).await?;
+                edge
             };
+            let kept = SignedCheckpoint::parse(&note).ok();
+            let kept = kept.filter(|kept| kept.verify(self.signer.verifier_key()).is_ok());
+            if kept.is_none_or(|kept| kept.checkpoint().root() != &edge.root()) {
+                let what = "its root does not follow from the published tiles and the entries";
+                return Err(DbError::damaged("checkpoints", published, what).into());
+            }
+            let pending = (!is_shared).then_some(note);
+            if pending.is_some() {
+                warn!(
+                    log.size = published,
+                    "gives out a checkpoint that was kept without an answer"
+                );
+            }
+            *tip = Tip { edge, pending };
+            self.give_out(tip).await?;
         }
-        self.mend_file(published).await?;
-        self.published.send_if_modified(|known| {
-            let moved = *known != published;
-            *known = published;
-            moved
-        });
+        if is_shared {
+            self.mend_file(published).await?;
+            self.published.send_if_modified(|known| {
+                let moved = *known != published;
+                *known = published;
+                moved
+            });
+        }
         Ok(())
     }
 

@@ -3,15 +3,12 @@
 use bytes::Bytes;
 use custos_core::{
     checkpoint::{SignedCheckpoint, VerifierKey},
-    merkle,
+    merkle::{self, Edge, edge_width},
     tile::{Level, TilePath, parse_hash_tile},
 };
 use tracing::warn;
 
-use super::{
-    CHECKPOINT_PATH,
-    edge::{Edge, width},
-};
+use super::CHECKPOINT_PATH;
 use crate::{
     db::{
         Connection, DbError, entries,
@@ -99,7 +96,7 @@ pub(super) async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mis
         if shift >= 56 || size >> shift == 0 {
             break;
         }
-        let width = width(size, level);
+        let width = edge_width(size, level);
         rows.push(if width == 0 {
             Vec::new()
         } else {
@@ -111,7 +108,7 @@ pub(super) async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mis
                     TilePath::new(Level::Hashes(number), index, width).ok()
                 })
                 .expect("widths are below 256 and indices below 2^45");
-            let bytes = store.get_public(&path.to_string()).await?;
+            let bytes = store.get_tile(path).await?;
             parse_hash_tile(&bytes, path.width())
                 .map_err(|_| disagree(format!("`{path}` is not of its form")))?
         });

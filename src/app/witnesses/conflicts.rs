@@ -140,7 +140,7 @@ pub(super) async fn compare(
         let kind = Kind::Rollback;
         return Ok((Shown::Conflict { kind, size }, Vec::new()));
     }
-    let proof = tokio::task::spawn_blocking(move || published.checked_consistency(size))
+    let proof = tokio::task::spawn_blocking(move || published.consistency(size))
         .await
         .map_err(|_| Error::CustodyUnavailable(None))??;
     let holds = check_consistency(&proof, size, &root, newest.size(), newest.root()).is_ok();
