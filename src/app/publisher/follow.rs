@@ -115,6 +115,7 @@ impl Publisher {
                 "the published file is older than the register, and is written again"
             );
             let note = self.note(published).await?;
+            // A crash here leaves the older file, which the next look, or the next start, replaces.
             self.store.put_public(CHECKPOINT_PATH, note.into()).await?;
             published = self.head().await?.published;
         }

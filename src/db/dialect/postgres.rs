@@ -100,16 +100,17 @@ fn check(server: &mut PgConnection) -> Result<(), DbError> {
 /// process that is held up within a transaction loses it and its lock: others go on, and it
 /// finds its connection gone.
 fn settle(server: &mut PgConnection, work: Work) -> Result<(), DbError> {
-    let (statement, idle) = match work {
-        Work::Serve => ("60s", "10min"),
-        Work::Write => ("60s", "10s"),
-        Work::Examine => ("6h", "1h"),
+    let (statement, lock, idle) = match work {
+        Work::Serve => ("60s", "12s", "10min"),
+        // The lock is waited for a little longer than a silent holder keeps it.
+        Work::Write => ("60s", "12s", "10s"),
+        Work::Examine => ("6h", "60s", "1h"),
     };
     let query = format!(
         "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false), \
          set_config('search_path', quote_ident(current_schema()), false), \
          set_config('statement_timeout', '{statement}', false), \
-         set_config('lock_timeout', '30s', false), \
+         set_config('lock_timeout', '{lock}', false), \
          set_config('idle_in_transaction_session_timeout', '{idle}', false), \
          set_config('default_transaction_isolation', 'read committed', false), \
          set_config('bytea_output', 'hex', false)"
