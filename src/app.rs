@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod auditing;
 pub mod backup;
+pub mod behind;
 pub mod bundles;
 pub mod cases;
 pub mod context;

@@ -18,6 +18,9 @@ pub struct Config {
     pub data: PathBuf,
     /// Folder of the root key file; better on another disk than the data.
     pub keys: PathBuf,
+    /// The file that holds what was published last, outside of the data folder; `published.mark` in
+    /// the folder of the keys where nothing is said.
+    pub mark: Option<PathBuf>,
     /// How the room is reached.
     pub http: Http,
     /// The program's own log.
@@ -210,6 +213,7 @@ impl Default for Config {
         Self {
             data: "data".into(),
             keys: "keys/local".into(),
+            mark: None,
             http: Http::default(),
             log: Telemetry::default(),
             audit: Audit::default(),
@@ -290,8 +294,8 @@ impl Config {
 /// Other variables of that prefix are for tests and for the log's filter.
 fn is_setting(name: &figment::value::UncasedStr) -> bool {
     let name = name.as_str().to_ascii_lowercase();
-    let parts = ["http__", "log__", "mail__"];
-    name == "data" || name == "keys" || parts.iter().any(|part| name.starts_with(part))
+    let parts = ["http__", "log__", "mail__", "audit__"];
+    ["data", "keys", "mark"].contains(&&*name) || parts.iter().any(|part| name.starts_with(part))
 }
 
 #[cfg(test)]

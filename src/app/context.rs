@@ -6,8 +6,9 @@ use custos_core::checkpoint::{NoteSigner, VerifierKey};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
-    error::Error, index::Indexes, notices::Outlets, proofs::Tiles, publisher::Publisher,
-    sessions::Entrance, views::Deliveries, witnesses::Witnesses, writer::Writer,
+    behind::Behind, error::Error, index::Indexes, notices::Outlets, proofs::Tiles,
+    publisher::Publisher, sessions::Entrance, views::Deliveries, witnesses::Witnesses,
+    writer::Writer,
 };
 use crate::{
     ambient::Ambient,
@@ -68,6 +69,9 @@ pub struct Room {
     pub sending: Arc<Semaphore>,
     /// Told when the process must stop; the job that publishes listens.
     pub fatal: Arc<Notify>,
+    /// Set where the register is not what was published last: then nothing is entered, and the
+    /// public log alone is given out.
+    pub behind: Option<Arc<Behind>>,
 }
 
 /// Bundles that are sent at a time.

@@ -6,6 +6,7 @@
 
 mod clock;
 mod folders;
+mod mark;
 mod register;
 
 use std::path::PathBuf;
@@ -88,6 +89,8 @@ pub struct Places {
     pub database: PathBuf,
     /// Folder of the root key file.
     pub keys: PathBuf,
+    /// The file of the mark, where the settings name it.
+    pub mark: Option<PathBuf>,
 }
 
 /// Looks at everything. Blocks, for as long as it takes to read the register once.

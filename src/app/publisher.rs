@@ -7,6 +7,8 @@
 //!                                                                same tree gives the same note
 //! note and published size   one transaction, compare-and-swap    a crash here leaves the older
 //!                                                                `checkpoint` file; start-up mends it
+//! the mark                  replaced, outside of the data        a crash here leaves the older
+//!                                                                `checkpoint` file, as above
 //! log/checkpoint            replaced                             a crash here leaves nothing undone
 //! receipts may be asked for
 //! ```
@@ -17,6 +19,8 @@
 #[cfg(test)]
 pub(in crate::app) mod faults;
 mod recover;
+
+use std::sync::Arc;
 
 use custos_core::{
     checkpoint::{Checkpoint, NoteSigner, SignedCheckpoint},
@@ -30,6 +34,7 @@ use tracing::{debug, error, warn};
 pub use recover::{Mismatch, recover};
 
 use super::{
+    behind::Mark,
     entering::Tx,
     error::Error,
     writer::{Command, Stop, Writer},
@@ -57,6 +62,8 @@ pub struct Publisher {
     store: Store,
     writer: Writer,
     signer: NoteSigner,
+    /// Holds what was published where nobody puts it back together with the data.
+    mark: Arc<Mark>,
     /// The partial tiles of the published tree. The lock makes publishing one at a time.
     edge: Mutex<Tip>,
     published: watch::Sender<u64>,
@@ -74,10 +81,10 @@ struct Tip {
 impl Publisher {
     /// A publisher that goes on from what [`recover`] found.
     pub fn new(
-        pool: Pool,
-        store: Store,
+        (pool, store): (Pool, Store),
         writer: Writer,
         signer: NoteSigner,
+        mark: Mark,
         edge: Edge,
     ) -> (Self, watch::Receiver<u64>) {
         let (published, receiver) = watch::channel(edge.size());
@@ -86,6 +93,7 @@ impl Publisher {
             store,
             writer,
             signer,
+            mark: Arc::new(mark),
             edge: Mutex::new(Tip {
                 edge,
                 pending: None,
@@ -103,6 +111,8 @@ impl Publisher {
     /// The register or the store can't be used, or the published tiles do not fit the
     /// committed tree. Nothing was signed then.
     pub async fn publish(&self) -> Result<u64, Error> {
+        // What an older register holds beyond its checkpoint would overwrite published tiles.
+        self.writer.open()?;
         let mut tip = self.edge.lock().await;
         // What was committed before is given out first, or it never is.
         self.give_out(&mut tip).await?;
@@ -178,6 +188,11 @@ impl Publisher {
     /// Puts the note in its place that is committed and not given out yet.
     async fn give_out(&self, tip: &mut Tip) -> Result<(), Error> {
         if let Some(note) = &tip.pending {
+            // Before anyone can see it, so that nobody ever holds more than the mark.
+            let (mark, kept) = (self.mark.clone(), note.clone());
+            tokio::task::spawn_blocking(move || mark.keep(&kept))
+                .await
+                .map_err(|_| Error::CustodyUnavailable(None))??;
             let note = note.clone().into();
             self.store.put_public(CHECKPOINT_PATH, note).await?;
             tip.pending = None;

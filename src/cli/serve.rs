@@ -25,6 +25,7 @@ use crate::{
         Room,
         auditing::Pace,
         backup,
+        behind::Elsewhere,
         notices::Outlets,
         open::{self, OpenError, Places},
         synthetic,
@@ -82,8 +83,12 @@ pub(super) async fn open(
     if !places.database.is_file() {
         return Err(OpenError::NoRoom.into());
     }
+    let elsewhere = Elsewhere {
+        mark: config.mark.clone(),
+        witnesses: witnesses(&config.witnesses)?,
+    };
     let store = Store::local(&config.data)?;
-    Ok(open::open_telling(&places, store, ambient, outlets).await?)
+    Ok(open::open_comparing(&places, store, ambient, outlets, elsewhere).await?)
 }
 
 /// Serves an open room until it is told to stop, or its writer stops.
@@ -91,6 +96,14 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let front = Front::open(room.clone(), &edge(config)?).await?;
     let address = front.address()?;
     let signals = tokio::spawn(heed(front.stopper(), front.tls())?);
+    if room.behind.is_some() {
+        // No job runs: whatever one does is entered, or changes what is stored.
+        warn!(http.address = %address.ip(), http.port = address.port(), "serving the public log alone");
+        let served = front.run().await;
+        signals.abort();
+        served?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let stopper = front.stopper();
     let publishing = room.clone();
     let failing = Arc::new(AtomicBool::new(false));

@@ -231,6 +231,12 @@ class Room:
             try:
                 caller.get("/health")
                 break
+            except Refused as refused:
+                # It answers, and is not at work.
+                self.kill()
+                told = json.loads(refused.body)["detail"]
+                known = "put back: " if "put back" in told or "another history" in told else ""
+                raise NotStarted(f"{known}{told}") from refused
             except (*CUT, OSError):
                 time.sleep(0.005)
         caller.close()

@@ -18,6 +18,7 @@ fn places(bench: &Bench) -> Places {
         data: folder.join("store"),
         database: folder.join("register.db"),
         keys: folder.join("keys"),
+        mark: None,
     }
 }
 
@@ -61,6 +62,7 @@ async fn a_room_at_work_is_well() {
         "clock",
         "store",
         "checkpoint",
+        "mark",
     ] {
         let check = found(&checks, name);
         assert_eq!(check.status, Status::Ok, "{check:?}");
@@ -185,6 +187,7 @@ async fn where_nothing_is_nothing_is_made() {
         data: folder.path().join("data"),
         database: folder.path().join("data/register.db"),
         keys: folder.path().join("keys"),
+        mark: None,
     };
     let checks = examined(&nowhere).await;
     assert_eq!(found(&checks, "data folder").status, Status::Failed);

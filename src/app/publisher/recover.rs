@@ -36,7 +36,7 @@ pub enum Mismatch {
 const REPLAY_ENTRIES: u64 = 4_096;
 
 /// Checks that published checkpoint, tiles and head agree, and gives the edge from which
-/// publishing goes on.
+/// publishing goes on. Of a register that is behind what was published nothing is written.
 ///
 /// # Errors
 /// [`Mismatch`] names what does not agree.
@@ -45,6 +45,7 @@ pub async fn recover(
     store: &Store,
     key: &VerifierKey,
     head: &Head,
+    is_behind: bool,
 ) -> Result<Edge, Mismatch> {
     let edge = published_edge(store, head.published).await?;
     if head.published > 0 {
@@ -58,8 +59,11 @@ pub async fn recover(
                 head.published
             )));
         }
-        check_file(store, key, &kept).await?;
-    } else if store.get_public(CHECKPOINT_PATH).await.is_ok() {
+        // Where more was published, nothing is put right here.
+        if !is_behind {
+            check_file(store, key, &kept).await?;
+        }
+    } else if !is_behind && store.get_public(CHECKPOINT_PATH).await.is_ok() {
         return Err(disagree(
             "a checkpoint was published, but the register knows of none: it is older than what was published",
         ));
