@@ -40,15 +40,21 @@ impl Bench {
         self.places.keys.join("published.mark")
     }
 
-    /// Copies what a room left that is not open any more.
-    async fn state(&self) -> State {
-        // The last connection is closed by the writer's thread; wait for its checkpoint.
+    /// Waits until a room that was dropped has closed its register: its writer's thread does it
+    /// last, and takes the write-ahead log away.
+    async fn left(&self) {
         for _ in 0..500 {
             if !self.database().with_extension("db-wal").exists() {
-                break;
+                return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
+        panic!("the room is still open");
+    }
+
+    /// Copies what a room left that is not open any more.
+    async fn state(&self) -> State {
+        self.left().await;
         let paths: Vec<String> = self.store.list_public().try_collect().await.expect("read");
         let mut public = BTreeMap::new();
         for path in paths {
@@ -92,10 +98,7 @@ impl Rolled {
 
     /// Puts a register, a public log and a mark in place, each from its time.
     async fn put(&mut self, register: &State, public: &State, mark: Option<&[u8]>) {
-        for file in ["register.db", "register.db-wal", "register.db-shm"] {
-            // What was not there is gone already.
-            let _gone = fs::remove_file(self.bench.database().with_file_name(file));
-        }
+        self.bench.left().await;
         fs::write(self.bench.database(), &register.register).expect("written");
         let store = Store::memory();
         for (path, bytes) in &public.public {
