@@ -31,6 +31,7 @@ pub mod public;
 pub mod publisher;
 mod rechecking;
 pub mod requests;
+pub mod reserve;
 pub mod schema;
 pub mod sessions;
 pub mod standing;

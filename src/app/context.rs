@@ -7,8 +7,8 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
     behind::Behind, error::Error, index::Indexes, notices::Outlets, proofs::Tiles,
-    publisher::Publisher, sessions::Entrance, views::Deliveries, witnesses::Witnesses,
-    writer::Writer,
+    publisher::Publisher, reserve::Reserve, sessions::Entrance, views::Deliveries,
+    witnesses::Witnesses, writer::Writer,
 };
 use crate::{
     ambient::Ambient,
@@ -30,6 +30,8 @@ pub struct Core {
     pub ambient: Ambient,
     /// Where notices go besides the room.
     pub outlets: Outlets,
+    /// Space for the log on a disk that is full.
+    pub reserve: Reserve,
 }
 
 /// An open room. Cheap to clone.
@@ -105,6 +107,17 @@ impl Room {
             Ok(Ok(size)) => Ok(*size),
             Ok(Err(_)) | Err(_) => Err(Error::CustodyUnavailable(None)),
         }
+    }
+
+    /// Gives the reserve to the log where an error says that the disk is full. Hands it on.
+    pub async fn spend_if_full(&self, error: Error) -> Error {
+        if matches!(error, Error::Full) {
+            let core = self.core.clone();
+            let spent = tokio::task::spawn_blocking(move || core.reserve.spend());
+            // It panics nowhere; where the runtime ends, the next start looks.
+            drop(spent.await);
+        }
+        error
     }
 
     /// Stops the room when the store can't say what is durable: nobody may go on from there

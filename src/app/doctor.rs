@@ -91,6 +91,8 @@ pub struct Places {
     pub keys: PathBuf,
     /// The file of the mark, where the settings name it.
     pub mark: Option<PathBuf>,
+    /// Bytes of the reserve; 0 for none.
+    pub reserve: u64,
 }
 
 /// Looks at everything. Blocks, for as long as it takes to read the register once.
@@ -100,6 +102,7 @@ pub fn examine(places: &Places, ambient: &Ambient) -> Vec<Check> {
         return checks;
     }
     checks.push(folders::space(&places.data));
+    checks.extend(folders::reserve(&places.data, places.reserve));
     checks.extend(restored(places));
     let (key, keyring) = folders::root_key(places);
     checks.push(key);

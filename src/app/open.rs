@@ -13,6 +13,7 @@ use super::{
     notices::Outlets,
     proofs::Tiles,
     publisher::{Mismatch, Publisher, recover},
+    reserve::Reserve,
     sessions::Entrance,
     writer::Writer,
 };
@@ -82,7 +83,17 @@ pub async fn open_telling(
     ambient: Ambient,
     outlets: Outlets,
 ) -> Result<Room, OpenError> {
-    open_comparing(places, store, ambient, outlets, Elsewhere::default()).await
+    let around = Around::default();
+    open_within(places, store, ambient, outlets, around).await
+}
+
+/// What a room starts with besides its own folders.
+#[derive(Debug, Default)]
+pub struct Around {
+    /// What its register is compared with.
+    pub elsewhere: Elsewhere,
+    /// Its space on a full disk.
+    pub reserve: Reserve,
 }
 
 /// The same, compared with what is known elsewhere of what was published. A register that is
@@ -90,13 +101,14 @@ pub async fn open_telling(
 ///
 /// # Errors
 /// [`OpenError`] names what does not hold.
-pub async fn open_comparing(
+pub async fn open_within(
     places: &Places,
     store: Store,
     ambient: Ambient,
     outlets: Outlets,
-    elsewhere: Elsewhere,
+    around: Around,
 ) -> Result<Room, OpenError> {
+    let Around { elsewhere, reserve } = around;
     // SQLite would make an empty register where there is none.
     if !places.database.is_file() {
         return Err(OpenError::NoRoom);
@@ -148,6 +160,7 @@ pub async fn open_comparing(
         engine,
         ambient,
         outlets,
+        reserve,
     });
     let room_id = head.room;
     let entrance = Arc::new(Entrance::new(&core.ambient));

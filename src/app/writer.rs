@@ -295,6 +295,10 @@ impl Thread {
             Err(Failed { error, jobs }) => {
                 let cause = std::error::Error::source(&error);
                 error!(%error, cause, "a batch was not committed; nothing of it was kept");
+                if matches!(error, Error::Full) {
+                    // Before anyone is told, so that whoever asks again finds space.
+                    self.core.reserve.spend();
+                }
                 for job in jobs {
                     job.reply(Err(match error {
                         Error::Full => Error::Full,

@@ -27,7 +27,8 @@ use crate::{
         backup,
         behind::Elsewhere,
         notices::Outlets,
-        open::{self, OpenError, Places},
+        open::{self, Around, OpenError, Places},
+        reserve::Reserve,
         synthetic,
     },
     config::{self, Config},
@@ -87,8 +88,11 @@ pub(super) async fn open(
         mark: config.mark.clone(),
         witnesses: witnesses(&config.witnesses)?,
     };
+    // Before anything else is written: on a full disk there would be no space for it.
+    let reserve = Reserve::begin(&config.data, config.disk.reserve_bytes());
     let store = Store::local(&config.data)?;
-    Ok(open::open_comparing(&places, store, ambient, outlets, elsewhere).await?)
+    let around = Around { elsewhere, reserve };
+    Ok(open::open_within(&places, store, ambient, outlets, around).await?)
 }
 
 /// Serves an open room until it is told to stop, or its writer stops.
@@ -123,6 +127,8 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let expirer = tokio::spawn(async move { jobs::expire::run(&expiring).await });
     let sweeping = room.clone();
     let sweeper = tokio::spawn(async move { jobs::sweep::run(&sweeping).await });
+    let tending = room.clone();
+    let tender = tokio::spawn(async move { jobs::reserve::run(&tending).await });
     let forgetting = room.clone();
     let forgetter = tokio::spawn(async move { jobs::forget::run(&forgetting).await });
     let (notifying, data) = (room.clone(), config.data.clone());
@@ -135,7 +141,9 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let asker = tokio::spawn(async move { jobs::witness::run(&asking, &data).await });
     info!(http.address = %address.ip(), http.port = address.port(), "serving the room");
     let served = front.run().await;
-    let tasks = [expirer, sweeper, forgetter, notifier, asker, signals];
+    let tasks = [
+        expirer, sweeper, tender, forgetter, notifier, asker, signals,
+    ];
     for task in tasks.into_iter().chain(auditor) {
         task.abort();
     }

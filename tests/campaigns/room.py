@@ -188,6 +188,8 @@ class Room:
             "CUSTOS_LOG__LEVEL": "warn",
             # No entry comes of itself.
             "CUSTOS_AUDIT__EVERY_HOURS": "0",
+            # Folders of rooms are copied.
+            "CUSTOS_DISK__RESERVE_MEBIBYTES": "1",
             **self.settings,
         }
 

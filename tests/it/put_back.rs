@@ -9,7 +9,7 @@ use custos::{
         Room,
         behind::Elsewhere,
         notices::Outlets,
-        open::{Places, open_comparing},
+        open::{Around, Places, open_within},
         witnesses::asking::Outcome,
     },
     peers::witnesses::Witness,
@@ -39,8 +39,12 @@ async fn opened(folder: &Path, witnesses: Vec<Witness>) -> Room {
         mark: None,
         witnesses,
     };
+    let around = Around {
+        elsewhere,
+        ..Around::default()
+    };
     let outlets = Outlets::default();
-    let room = open_comparing(&places, store, Ambient::system(), outlets, elsewhere).await;
+    let room = open_within(&places, store, Ambient::system(), outlets, around).await;
     room.expect("opens")
 }
 
