@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Folder of the register, the objects and the public log.
     pub data: PathBuf,
+    /// The register's database on a PostgreSQL server, as `postgres://...`; without it the
+    /// register is a file in `data`.
+    pub database: Option<DatabaseUrl>,
     /// Folder of the root key file; better on another disk than the data.
     pub keys: PathBuf,
     /// The file that holds what was published last, outside of the data folder; `published.mark` in
@@ -59,6 +62,17 @@ impl Default for Disk {
         Self {
             reserve_mebibytes: 64,
         }
+    }
+}
+
+/// The URL of a server's database. It may hold a password, so it is never shown.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(pub String);
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseUrl(..)")
     }
 }
 
@@ -237,6 +251,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data: "data".into(),
+            database: None,
             keys: "keys/local".into(),
             mark: None,
             disk: Disk::default(),
@@ -311,8 +326,8 @@ impl Config {
             .create(&self.data)
     }
 
-    /// The register's database file.
-    pub fn database(&self) -> PathBuf {
+    /// The register's file, where it lies on no server.
+    pub fn register(&self) -> PathBuf {
         self.data.join("register.db")
     }
 }
@@ -321,7 +336,8 @@ impl Config {
 fn is_setting(name: &figment::value::UncasedStr) -> bool {
     let name = name.as_str().to_ascii_lowercase();
     let parts = ["http__", "log__", "mail__", "audit__", "disk__"];
-    ["data", "keys", "mark"].contains(&&*name) || parts.iter().any(|part| name.starts_with(part))
+    ["data", "database", "keys", "mark"].contains(&&*name)
+        || parts.iter().any(|part| name.starts_with(part))
 }
 
 #[cfg(test)]

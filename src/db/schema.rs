@@ -370,6 +370,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    leases (name) {
+        name -> Text,
+        holder -> Binary,
+        epoch -> BigInt,
+        until -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     log_head,
     entries,
@@ -399,5 +408,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     notices,
     addresses,
     cosignatures,
-    conflicts
+    conflicts,
+    leases
 );
