@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod auditing;
 pub mod backup;
+pub mod behind;
 pub mod bundles;
 pub mod cases;
 pub mod context;
@@ -31,6 +32,7 @@ pub mod public;
 pub mod publisher;
 mod rechecking;
 pub mod requests;
+pub mod reserve;
 pub mod schema;
 pub mod sessions;
 pub mod standing;

@@ -21,6 +21,11 @@ pub struct Config {
     pub database: Option<DatabaseUrl>,
     /// Folder of the root key file; better on another disk than the data.
     pub keys: PathBuf,
+    /// The file that holds what was published last, outside of the data folder; `published.mark` in
+    /// the folder of the keys where nothing is said.
+    pub mark: Option<PathBuf>,
+    /// What is done for a full disk.
+    pub disk: Disk,
     /// How the room is reached.
     pub http: Http,
     /// The program's own log.
@@ -35,6 +40,29 @@ pub struct Config {
     /// Who confirms the custody log, each as `[[witnesses]]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<Witness>,
+}
+
+/// What is done for a full disk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disk {
+    /// Space that is kept for the custody log, in mebibytes; 0 for none.
+    pub reserve_mebibytes: u32,
+}
+
+impl Disk {
+    /// The same in bytes.
+    pub fn reserve_bytes(&self) -> u64 {
+        u64::from(self.reserve_mebibytes) << 20
+    }
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self {
+            reserve_mebibytes: 64,
+        }
+    }
 }
 
 /// The URL of a server's database. It may hold a password, so it is never shown.
@@ -225,6 +253,8 @@ impl Default for Config {
             data: "data".into(),
             database: None,
             keys: "keys/local".into(),
+            mark: None,
+            disk: Disk::default(),
             http: Http::default(),
             log: Telemetry::default(),
             audit: Audit::default(),
@@ -305,8 +335,8 @@ impl Config {
 /// Other variables of that prefix are for tests and for the log's filter.
 fn is_setting(name: &figment::value::UncasedStr) -> bool {
     let name = name.as_str().to_ascii_lowercase();
-    let parts = ["http__", "log__", "mail__"];
-    ["data", "database", "keys"].contains(&name.as_str())
+    let parts = ["http__", "log__", "mail__", "audit__", "disk__"];
+    ["data", "database", "keys", "mark"].contains(&&*name)
         || parts.iter().any(|part| name.starts_with(part))
 }
 

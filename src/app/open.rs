@@ -7,12 +7,14 @@ use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use super::{
+    behind::{self, At, Behind, Elsewhere, Held, Mark},
     context::{BUNDLES_AT_ONCE, Core, Room},
     found::bundle_name,
     leading::Lead,
     notices::Outlets,
     proofs::Tiles,
-    publisher::{Mismatch, Publisher, published_file, recover},
+    publisher::{Among, Mismatch, Publisher, recover},
+    reserve::Reserve,
     sessions::Entrance,
     writer::Writer,
 };
@@ -82,6 +84,32 @@ pub async fn open_telling(
     ambient: Ambient,
     outlets: Outlets,
 ) -> Result<Room, OpenError> {
+    let around = Around::default();
+    open_within(places, store, ambient, outlets, around).await
+}
+
+/// What a room starts with besides its own folders.
+#[derive(Debug, Default)]
+pub struct Around {
+    /// What its register is compared with.
+    pub elsewhere: Elsewhere,
+    /// Its space on a full disk.
+    pub reserve: Reserve,
+}
+
+/// The same, compared with what is known elsewhere of what was published. A register that is
+/// behind opens a room that enters nothing: [`Room::behind`].
+///
+/// # Errors
+/// [`OpenError`] names what does not hold.
+pub async fn open_within(
+    places: &Places,
+    store: Store,
+    ambient: Ambient,
+    outlets: Outlets,
+    around: Around,
+) -> Result<Room, OpenError> {
+    let Around { elsewhere, reserve } = around;
     // An empty register would be made where there is none.
     if !places.database.holds_register()? {
         return Err(OpenError::NoRoom);
@@ -95,12 +123,16 @@ pub async fn open_telling(
         );
     }
     let mut connection = pool.connect_to_write()?;
-    let file = published_file(&store).await?;
+    let origin = head::read(&mut connection)?
+        .ok_or(OpenError::NoRoom)?
+        .origin;
+    let mark = Mark::of(&places.keys, elsewhere.mark.as_deref());
+    let held = behind::held(&store, &mark, &elsewhere.witnesses, &origin).await?;
     // Other processes may be at work: everything is checked as it is at one moment.
     dialect::fix_moment(&mut connection)?;
     let checked = check(
         (&mut connection, &keyring),
-        (&store, file),
+        (&store, held),
         pool.is_shared(),
     )
     .await;
@@ -110,34 +142,42 @@ pub async fn open_telling(
         room_keys,
         log_signer,
         bundle_signer,
+        kept,
+        behind,
         edge,
         engine,
     } = checked?;
     let log_key = log_signer.verifier_key().clone();
     let origin: Arc<str> = head.origin.as_str().into();
-    info!(
-        log.size = head.size(),
-        log.published = head.published,
-        "opened the room"
-    );
+    let behind = behind.map(Arc::new);
+    match &behind {
+        Some(behind) => behind::alarm(behind),
+        None => {
+            mark.begin(&log_key, kept.as_deref())?;
+            info!(
+                log.size = head.size(),
+                log.published = head.published,
+                "opened the room"
+            );
+        }
+    }
     let core = Arc::new(Core {
         keyring,
         keys: room_keys,
         engine,
         ambient,
         outlets,
+        reserve,
     });
     let room_id = head.room;
     let entrance = Arc::new(Entrance::new(&core.ambient));
     let lead = Lead::new(&core.ambient, pool.is_shared());
-    let writer = Writer::start(pool.clone(), connection, core.clone(), head);
-    let (publisher, published) = Publisher::new(
-        pool.clone(),
-        store.clone(),
-        writer.clone(),
-        log_signer,
-        edge,
-    );
+    let writer = match &behind {
+        Some(behind) => Writer::closed(head.size(), behind.clone()),
+        None => Writer::start(pool.clone(), connection, core.clone(), head),
+    };
+    let places = (pool.clone(), store.clone());
+    let (publisher, published) = Publisher::new(places, writer.clone(), log_signer, mark, edge);
     Ok(Room {
         pool,
         tiles: Arc::new(Tiles::of(store.clone())),
@@ -157,6 +197,7 @@ pub async fn open_telling(
         lead: Arc::new(lead),
         publisher: Arc::new(publisher),
         witnesses: Arc::default(),
+        behind,
     })
 }
 
@@ -166,6 +207,9 @@ struct Checked {
     room_keys: RoomKeys,
     log_signer: NoteSigner,
     bundle_signer: NoteSigner,
+    /// The newest checkpoint that the register keeps.
+    kept: Option<Vec<u8>>,
+    behind: Option<Behind>,
     edge: Edge,
     engine: Engine,
 }
@@ -173,7 +217,7 @@ struct Checked {
 /// Checks head, keys, tiles, checkpoint and policy set against each other.
 async fn check(
     (connection, keyring): (&mut Connection, &Keyring),
-    (store, file): (&Store, Option<bytes::Bytes>),
+    (store, held): (&Store, Held),
     is_shared: bool,
 ) -> Result<Checked, OpenError> {
     let head = head::read(connection)?.ok_or(OpenError::NoRoom)?;
@@ -184,13 +228,27 @@ async fn check(
     let log_signer = signer(&head.origin, room_keys.log.as_bytes())?;
     let bundle_signer = signer(&bundle_name(&head.origin), room_keys.bundle.as_bytes())?;
     let log_key = log_signer.verifier_key();
-    let edge = recover(connection, store, log_key, (&head, file), is_shared).await?;
+    let kept = head::checkpoint(connection, head.published)?;
+    let at = At {
+        store,
+        key: log_key,
+        head: &head,
+        kept: kept.as_deref(),
+    };
+    let behind = behind::find(&at, &held).await?;
+    let among = Among {
+        is_behind: behind.is_some(),
+        is_shared,
+    };
+    let edge = recover((connection, store), log_key, (&head, held.file), among).await?;
     let engine = engine(connection, keyring, &head)?;
     Ok(Checked {
         head,
         room_keys,
         log_signer,
         bundle_signer,
+        kept,
+        behind,
         edge,
         engine,
     })

@@ -17,6 +17,20 @@ const CHECKPOINT: &str = "checkpoint";
 /// # Errors
 /// [`Error::NotFound`] before the first one; the store does not answer, or holds something else.
 pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
+    let (note, size) = newest(room).await?;
+    if room.behind.is_some() {
+        // The register does not know what was published last; its file is signed all the same.
+        return Ok(note);
+    }
+    // Its file is replaced a moment before what it covers is given out; whoever reads it in that
+    // moment waits for the end of it.
+    room.covered(size.saturating_sub(1)).await?;
+    let cosigned = witnesses::cosigned(room, size).await?;
+    Ok(cosigned.as_bytes().to_vec().into())
+}
+
+/// The published file, and its size: signed by the room, whatever the register knows.
+async fn newest(room: &Room) -> Result<(Bytes, u64), Error> {
     let note = found(room.store.get_public(CHECKPOINT).await)?;
     let signed = SignedCheckpoint::parse(&note);
     let size = signed
@@ -26,11 +40,7 @@ pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
         .map_err(|_| {
             DbError::damaged("public files", CHECKPOINT, "it is not signed by the room")
         })?;
-    // Its file is replaced a moment before what it covers is given out; whoever reads it in that
-    // moment waits for the end of it.
-    room.covered(size.saturating_sub(1)).await?;
-    let cosigned = witnesses::cosigned(room, size).await?;
-    Ok(cosigned.as_bytes().to_vec().into())
+    Ok((note, size))
 }
 
 /// A published tile or entry bundle.
@@ -38,7 +48,12 @@ pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
 /// # Errors
 /// [`Error::NotFound`] for one that no published checkpoint covers; the store does not answer.
 pub async fn tile(room: &Room, path: TilePath) -> Result<Bytes, Error> {
-    if !is_covered(path, *room.published.borrow()) {
+    let published = *room.published.borrow();
+    let size = match &room.behind {
+        None => published,
+        Some(_) => newest(room).await?.1,
+    };
+    if !is_covered(path, size) {
         return Err(Error::NotFound);
     }
     found(room.store.get_tile(path).await)

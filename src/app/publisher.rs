@@ -7,6 +7,8 @@
 //!                                                                same tree gives the same note
 //! note and published size   one transaction, compare-and-swap    a crash here leaves the older
 //!                                                                `checkpoint` file; start-up mends it
+//! the mark                  replaced, outside of the data        a crash here leaves the older
+//!                                                                `checkpoint` file, as above
 //! log/checkpoint            replaced                             a crash here leaves nothing undone
 //! receipts may be asked for
 //! ```
@@ -22,6 +24,8 @@ pub(in crate::app) mod faults;
 mod follow;
 mod recover;
 
+use std::sync::Arc;
+
 use custos_core::{
     checkpoint::{Checkpoint, NoteSigner, SignedCheckpoint},
     ids::Timestamp,
@@ -31,9 +35,10 @@ use custos_core::{
 use tokio::sync::{Mutex, watch};
 use tracing::{debug, error, warn};
 
-pub use recover::{Mismatch, published_file, recover};
+pub use recover::{Among, Mismatch, published_file, recover};
 
 use super::{
+    behind::Mark,
     entering::Tx,
     error::Error,
     leading,
@@ -64,6 +69,8 @@ pub struct Publisher {
     store: Store,
     writer: Writer,
     signer: NoteSigner,
+    /// Holds what was published where nobody puts it back together with the data.
+    mark: Arc<Mark>,
     /// The partial tiles of the published tree. The lock makes publishing one at a time.
     edge: Mutex<Tip>,
     published: watch::Sender<u64>,
@@ -81,10 +88,10 @@ struct Tip {
 impl Publisher {
     /// A publisher that goes on from what [`recover`] found.
     pub fn new(
-        pool: Pool,
-        store: Store,
+        (pool, store): (Pool, Store),
         writer: Writer,
         signer: NoteSigner,
+        mark: Mark,
         edge: Edge,
     ) -> (Self, watch::Receiver<u64>) {
         let (published, receiver) = watch::channel(edge.size());
@@ -93,6 +100,7 @@ impl Publisher {
             store,
             writer,
             signer,
+            mark: Arc::new(mark),
             edge: Mutex::new(Tip {
                 edge,
                 pending: None,
@@ -118,6 +126,8 @@ impl Publisher {
     /// # Errors
     /// As [`Publisher::publish`].
     pub async fn publish_leading(&self, epoch: Option<i64>) -> Result<u64, Error> {
+        // What an older register holds beyond its checkpoint would overwrite published tiles.
+        self.writer.open()?;
         let mut tip = self.edge.lock().await;
         for _ in 1..MAX_RACES {
             match self.once(&mut tip, epoch).await {
@@ -171,6 +181,11 @@ impl Publisher {
     /// Puts the note in its place that is committed and not given out yet.
     async fn give_out(&self, tip: &mut Tip) -> Result<(), Error> {
         if let Some(note) = &tip.pending {
+            // Before anyone can see it, so that nobody ever holds more than the mark.
+            let (mark, kept) = (self.mark.clone(), note.clone());
+            tokio::task::spawn_blocking(move || mark.keep(&kept))
+                .await
+                .map_err(|_| Error::CustodyUnavailable(None))??;
             let note = note.clone().into();
             self.store.put_public(CHECKPOINT_PATH, note).await?;
             tip.pending = None;

@@ -2,6 +2,7 @@
 //! opening again, and what start-up refuses.
 
 mod matrix;
+mod put_back;
 mod two;
 pub mod world;
 
@@ -434,7 +435,10 @@ async fn start_up_refuses_what_does_not_fit_together() {
         fresh();
         db::scratch::run(bench.database(), damage);
         match bench.open().await {
-            Ok(_) => panic!("`{damage}` was not noticed"),
+            Ok(room) => match room.behind {
+                Some(behind) => refused.push(behind.to_string()),
+                None => panic!("`{damage}` was not noticed"),
+            },
             Err(error) => refused.push(error.to_string()),
         }
     }

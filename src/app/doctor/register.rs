@@ -4,7 +4,7 @@ use std::{fs, thread, time::Duration};
 
 use custos_core::checkpoint::{NoteSigner, SignedCheckpoint};
 
-use super::{Check, Places, clock};
+use super::{Check, Places, clock, mark};
 use crate::{
     ambient::Ambient,
     app::publisher::CHECKPOINT_PATH,
@@ -131,6 +131,7 @@ pub(super) fn log(
         None => None,
     };
     checks.push(published(connection, places, signer.as_ref()));
+    checks.push(mark::check(connection, places, signer.as_ref()));
     checks
 }
 

@@ -49,17 +49,25 @@ pub async fn published_file(store: &Store) -> Result<Option<Bytes>, StoreError> 
     }
 }
 
+/// Where a register stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Among {
+    /// Behind what was published of it.
+    pub is_behind: bool,
+    /// Among other processes that write to it.
+    pub is_shared: bool,
+}
+
 /// Checks that published checkpoint, tiles and head agree, and gives the edge from which
-/// publishing goes on.
+/// publishing goes on. Of a register that is behind what was published nothing is written.
 ///
 /// # Errors
 /// [`Mismatch`] names what does not agree.
 pub async fn recover(
-    connection: &mut Connection,
-    store: &Store,
+    (connection, store): (&mut Connection, &Store),
     key: &VerifierKey,
     (head, file): (&Head, Option<Bytes>),
-    is_shared: bool,
+    among: Among,
 ) -> Result<Edge, Mismatch> {
     let edge = published_edge(store, head.published).await?;
     if head.published > 0 {
@@ -73,13 +81,14 @@ pub async fn recover(
                 head.published
             )));
         }
-        let is_older = check_file(file.as_deref(), key, &kept)?;
+        // Where more was published, nothing is put right here.
+        let is_older = !among.is_behind && check_file(file.as_deref(), key, &kept)?;
         // Among other processes one that publishes does this, within a second.
-        if is_older && !is_shared {
+        if is_older && !among.is_shared {
             let note = kept.as_bytes().to_vec().into();
             store.put_public(CHECKPOINT_PATH, note).await?;
         }
-    } else if file.is_some() {
+    } else if !among.is_behind && file.is_some() {
         return Err(disagree(
             "a checkpoint was published, but the register knows of none: it is older than what was published",
         ));

@@ -122,7 +122,7 @@ pub async fn show(room: &Room, source: &str, note: &[u8]) -> Result<Shown, Error
 ///
 /// # Errors
 /// The tiles can't be read, or do not fit each other.
-pub(super) async fn compare(
+pub(in crate::app) async fn compare(
     published: Published,
     log_key: &VerifierKey,
     note: &[u8],

@@ -170,6 +170,9 @@ impl Matrix {
                 .extend(self.case.world.room.publisher.told.signed());
             let opened = self.case.world.restart().await;
             opened.map_err(|error| format!("it does not start: {error}"))?;
+            if let Some(behind) = &self.case.world.room.behind {
+                return Err(format!("it does not start: {behind}"));
+            }
         }
         self.settle().await?;
         let answers_lost = self.lost_answers > before;
