@@ -270,7 +270,7 @@ class Campaign:
             (log / "checkpoints" / str(number)).write_bytes(note)
             for tile in tiles(number):
                 (log / tile).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(self.room.folder / "data" / "log" / tile, log / tile)
+                (log / tile).write_bytes(published(self.room.folder / "data" / "log", tile))
         (log / "checkpoint").write_bytes(notes[-1][1])
         caller = self.caller()
         (log / "vkey").write_bytes(caller.get("/log/key"))
@@ -323,6 +323,20 @@ def tiles(number):
             while rest:
                 path, rest = f"x{rest % 1000:03}/{path}", rest // 1000
             yield f"tile/{name}/{path}" + ("" if wide == 256 else f".p/{wide}")
+
+
+def published(log, tile):
+    """A tile or bundle as it was published: a partial one that made way begins the full one."""
+    if (log / tile).exists():
+        return (log / tile).read_bytes()
+    full, width = tile.rsplit(".p/", 1)
+    data, wanted = (log / full).read_bytes(), int(width)
+    if not full.startswith("tile/entries/"):
+        return data[:32 * wanted]
+    end = 0
+    for _ in range(wanted):
+        end += 2 + int.from_bytes(data[end:end + 2], "big")
+    return data[:end]
 
 
 def run(command, **options):
