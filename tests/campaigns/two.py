@@ -262,7 +262,9 @@ class Pair(kill.Campaign):
                       "--warning=no-file-changed", "--ignore-failed-read", "."])
         kill.run(["tar", "--extract", f"--file={self.folder / 'data.tar'}",
                   f"--directory={folder / 'data'}"])
-        shutil.copytree(self.room.folder / "keys", folder / "keys")
+        # Not the mark of what was published last, which such a copy is behind of.
+        (folder / "keys").mkdir(mode=0o700)
+        shutil.copy(self.room.folder / "keys" / "root.key", folder / "keys")
         server.sql(f"CREATE DATABASE {RESTORED}")
         kill.run([server.programs / "pg_restore", "--exit-on-error", "--no-owner",
                   f"--dbname={server.url(RESTORED)}", dump])
@@ -345,6 +347,8 @@ def older(pair, log, folder):
         twin.kill()
     shutil.copytree(pair.room.folder, folder)
     if log:
+        # The whole machine goes back: only who kept a checkpoint can know.
+        (folder / "keys" / "published.mark").unlink(missing_ok=True)
         shutil.rmtree(folder / "data" / "log")
         shutil.copytree(log, folder / "data" / "log")
     server = pair.twins[0].server
