@@ -69,7 +69,7 @@ async fn measure(folder: &Path, entries: u64) -> Outcome<()> {
     println!("a log of {entries} entries");
     let places = Places {
         keys: folder.join("keys"),
-        database: folder.join("register.db"),
+        database: folder.join("register.db").into(),
     };
     let first = FirstAdministrator {
         name: "Bench".into(),
