@@ -63,7 +63,7 @@ fn query(schema: &str) -> String {
              LEFT JOIN pg_collation l ON l.oid = a.attcollation
          WHERE t.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
          UNION ALL SELECT 'table ' || relname,
-             concat_ws(' ', relkind, relrowsecurity, relforcerowsecurity, relhasrules)
+             concat_ws(' ', relkind, relrowsecurity, relforcerowsecurity)
          FROM tables WHERE relkind NOT IN ('i', 'I', 'S', 't')
          UNION ALL SELECT 'constraint ' || t.relname || '.' || k.conname,
              concat_ws(' ', pg_get_constraintdef(k.oid), k.convalidated)
