@@ -21,6 +21,7 @@ mod recover;
 mod restore;
 mod serve;
 mod sign_in;
+mod timestamp;
 mod witness;
 mod witnesses;
 
@@ -106,6 +107,8 @@ enum Command {
     /// Checkpoints that were found elsewhere, beside those of the room
     #[command(subcommand)]
     Checkpoint(checkpoint::Checkpoint),
+    /// Have the newest checkpoint stamped by the time authorities of the settings
+    Timestamp,
     /// A witness that confirms the custody logs of other rooms; `--config` names its settings
     #[command(subcommand)]
     Witness(witness::Witness),
@@ -192,6 +195,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Restore(arguments) => restore::run(&config, &arguments).await,
             Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
             Command::Checkpoint(command) => checkpoint::run(&config, &command).await,
+            Command::Timestamp => timestamp::run(&config).await,
             Command::Recover(arguments) => recover::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),

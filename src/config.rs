@@ -32,6 +32,42 @@ pub struct Config {
     /// Who confirms the custody log, each as `[[witnesses]]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<Witness>,
+    /// How often the machine's clock is entered.
+    pub clock: Clock,
+    /// How often checkpoints are stamped.
+    pub timestamps: Timestamps,
+    /// Who says when a checkpoint existed, each as `[[time_authorities]]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub time_authorities: Vec<TimeAuthority>,
+}
+
+/// How often what is known of the machine's clock is entered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clock {
+    /// Hours from one entry to the next, the first at the start; 0 for none but jumps.
+    pub every_hours: u32,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { every_hours: 24 }
+    }
+}
+
+/// How often time authorities stamp a checkpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timestamps {
+    /// Minutes from one token of an authority to its next while the log grows; 0 for none but when
+    /// they are asked for.
+    pub every_minutes: u32,
+}
+
+impl Default for Timestamps {
+    fn default() -> Self {
+        Self { every_minutes: 60 }
+    }
 }
 
 /// How the room audits itself.
@@ -112,6 +148,24 @@ pub struct Witness {
     /// The prefix under which it shows what it confirmed, if that is another.
     #[serde(default)]
     pub monitoring: Option<String>,
+}
+
+/// Who says when a checkpoint existed (RFC 3161).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeAuthority {
+    /// Its name, for people and in entries.
+    pub name: String,
+    /// Where it is asked: `https://`, or `http://` on this machine.
+    pub url: String,
+    /// Files of certificates in PEM or DER: its own, or those of its issuers.
+    pub certificates: Vec<PathBuf>,
+    /// The policy that is asked for, like `1.2.3.4.5`.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// Whether its certificates may come in another order than RFC 3161 asks for.
+    #[serde(default)]
+    pub any_order: bool,
 }
 
 /// How the room is reached.
@@ -216,6 +270,9 @@ impl Default for Config {
             mail: Mail::default(),
             webhooks: Vec::new(),
             witnesses: Vec::new(),
+            clock: Clock::default(),
+            timestamps: Timestamps::default(),
+            time_authorities: Vec::new(),
         }
     }
 }
@@ -290,7 +347,7 @@ impl Config {
 /// Other variables of that prefix are for tests and for the log's filter.
 fn is_setting(name: &figment::value::UncasedStr) -> bool {
     let name = name.as_str().to_ascii_lowercase();
-    let parts = ["http__", "log__", "mail__"];
+    let parts = ["http__", "log__", "mail__", "clock__", "timestamps__"];
     name == "data" || name == "keys" || parts.iter().any(|part| name.starts_with(part))
 }
 
@@ -332,14 +389,20 @@ mod tests {
             }
         }
         let (text, lists) = text.split_once("\n# [[webhooks]]").expect("endpoints");
-        let (hooks, witnesses) = lists.split_once("\n# [[witnesses]]").expect("witnesses");
+        let (hooks, lists) = lists.split_once("\n# [[witnesses]]").expect("witnesses");
+        let authorities = lists.split_once("\n# [[time_authorities]]");
+        let (witnesses, authorities) = authorities.expect("authorities");
         let settings = |text: &str| -> String {
             let lines = text.lines().map(|line| line.trim_start_matches("# "));
             let lines: Vec<&str> = lines.filter(|line| line.contains(" = ")).collect();
             lines.join("\n")
         };
         let (hooks, witnesses) = (settings(hooks), settings(witnesses));
-        let text = format!("{text}\n[[webhooks]]\n{hooks}\n[[witnesses]]\n{witnesses}");
+        let authorities = settings(authorities);
+        let text = format!(
+            "{text}\n[[webhooks]]\n{hooks}\n[[witnesses]]\n{witnesses}\n\
+             [[time_authorities]]\n{authorities}"
+        );
         read(&text).expect("it is of its form")
     }
 
@@ -372,6 +435,8 @@ mod tests {
         assert_eq!((config.webhooks.len(), hook.kinds.len()), (1, 2));
         let witness = config.witnesses.first().expect("a witness");
         assert!(witness.monitoring.is_some() && witness.vkey.contains("+"));
+        let authority = config.time_authorities.first().expect("an authority");
+        assert!(authority.policy.is_some() && !authority.certificates.is_empty());
         let values = names(&settings(&config));
         assert!(values.iter().all(|(_, is_set)| *is_set), "{values:?}");
     }

@@ -32,6 +32,7 @@ pub mod requests;
 pub mod rows;
 pub mod schema;
 pub mod sessions;
+pub mod timestamps;
 pub mod uploads;
 pub mod value;
 pub mod views;

@@ -78,7 +78,7 @@ age age tests/interop/age
 strace strace tests/campaigns
 faketime faketime tests/campaigns/case.py
 slowhttptest slowhttptest tests/campaigns/slow.py
-openssl openssl tests/campaigns/slow.py
+openssl openssl .
 python3 python3 .
 go golang-go tests/interop/go
 ssh-agent openssh-client tests/interop/witness

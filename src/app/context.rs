@@ -7,7 +7,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
     error::Error, index::Indexes, notices::Outlets, publisher::Publisher, sessions::Entrance,
-    views::Deliveries, witnesses::Witnesses, writer::Writer,
+    timestamps::Authorities, views::Deliveries, witnesses::Witnesses, writer::Writer,
 };
 use crate::{
     ambient::Ambient,
@@ -62,6 +62,8 @@ pub struct Room {
     pub publisher: Arc<Publisher>,
     /// Who confirms what was published.
     pub witnesses: Arc<Witnesses>,
+    /// Who says when it was.
+    pub authorities: Arc<Authorities>,
     /// Places for bundles that are being written: each holds a thread while it is sent.
     pub sending: Arc<Semaphore>,
     /// Told when the process must stop; the job that publishes listens.

@@ -142,6 +142,7 @@ pub async fn open_telling(
         entrance,
         publisher: Arc::new(publisher),
         witnesses: Arc::default(),
+        authorities: Arc::default(),
     })
 }
 
