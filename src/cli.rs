@@ -14,6 +14,7 @@ mod deposit;
 mod doctor;
 mod edge;
 mod init;
+mod log;
 mod outlets;
 mod pages;
 mod receipt;
@@ -109,6 +110,9 @@ enum Command {
     Checkpoint(checkpoint::Checkpoint),
     /// Have the newest checkpoint stamped by the time authorities of the settings
     Timestamp,
+    /// The custody log as such
+    #[command(subcommand)]
+    Log(log::Log),
     /// A witness that confirms the custody logs of other rooms; `--config` names its settings
     #[command(subcommand)]
     Witness(witness::Witness),
@@ -196,6 +200,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
             Command::Checkpoint(command) => checkpoint::run(&config, &command).await,
             Command::Timestamp => timestamp::run(&config).await,
+            Command::Log(command) => log::run(&config, &command).await,
             Command::Recover(arguments) => recover::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),

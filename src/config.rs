@@ -18,6 +18,11 @@ pub struct Config {
     pub data: PathBuf,
     /// Folder of the root key file; better on another disk than the data.
     pub keys: PathBuf,
+    /// The file that holds what was published last, outside of the data folder; `published.mark` in
+    /// the folder of the keys where nothing is said.
+    pub mark: Option<PathBuf>,
+    /// What is done for a full disk.
+    pub disk: Disk,
     /// How the room is reached.
     pub http: Http,
     /// The program's own log.
@@ -67,6 +72,29 @@ pub struct Timestamps {
 impl Default for Timestamps {
     fn default() -> Self {
         Self { every_minutes: 60 }
+    }
+}
+
+/// What is done for a full disk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disk {
+    /// Space that is kept for the custody log, in mebibytes; 0 for none.
+    pub reserve_mebibytes: u32,
+}
+
+impl Disk {
+    /// The same in bytes.
+    pub fn reserve_bytes(&self) -> u64 {
+        u64::from(self.reserve_mebibytes) << 20
+    }
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self {
+            reserve_mebibytes: 64,
+        }
     }
 }
 
@@ -264,6 +292,8 @@ impl Default for Config {
         Self {
             data: "data".into(),
             keys: "keys/local".into(),
+            mark: None,
+            disk: Disk::default(),
             http: Http::default(),
             log: Telemetry::default(),
             audit: Audit::default(),
@@ -347,8 +377,16 @@ impl Config {
 /// Other variables of that prefix are for tests and for the log's filter.
 fn is_setting(name: &figment::value::UncasedStr) -> bool {
     let name = name.as_str().to_ascii_lowercase();
-    let parts = ["http__", "log__", "mail__", "clock__", "timestamps__"];
-    name == "data" || name == "keys" || parts.iter().any(|part| name.starts_with(part))
+    let parts = [
+        "http__",
+        "log__",
+        "mail__",
+        "audit__",
+        "disk__",
+        "clock__",
+        "timestamps__",
+    ];
+    ["data", "keys", "mark"].contains(&&*name) || parts.iter().any(|part| name.starts_with(part))
 }
 
 #[cfg(test)]

@@ -91,7 +91,8 @@ pub fn rocket(room: Room, edge: &Edge, pass: Pass) -> Rocket<Build> {
         cli_colors: false,
         ..Config::default()
     };
-    rocket::custom(config)
+    let is_open = room.behind.is_none();
+    let rocket = rocket::custom(config)
         .manage(room)
         .manage(origins.clone())
         .manage(Quotas::new(&edge.limits))
@@ -100,10 +101,16 @@ pub fn rocket(room: Room, edge: &Edge, pass: Pass) -> Rocket<Build> {
         .attach(Shield::new())
         .attach(Apart(origins.clone()))
         .attach(Headers::new(origins))
+        .mount("/static", assets::routes())
+        .mount("/log", log::routes())
+        .register("/", errors::catchers());
+    if !is_open {
+        // Of a room that was put back to an older state the public log alone: everything else
+        // would have to be entered, and can't be. Whoever asks for it is told.
+        return rocket;
+    }
+    rocket
         .mount("/", room::web_routes())
         .mount("/api/v1", room::api_routes())
         .mount("/v", content::routes())
-        .mount("/static", assets::routes())
-        .mount("/log", log::routes())
-        .register("/", errors::catchers())
 }

@@ -6,6 +6,7 @@ pub mod expire;
 pub mod forget;
 pub mod notify;
 pub mod publish;
+pub mod reserve;
 pub mod sweep;
 pub mod timestamp;
 pub mod witness;

@@ -14,6 +14,7 @@
 mod disk;
 mod error;
 mod probe;
+mod tiles;
 mod writer;
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Each rule is a function from text to breaches, one test that runs it over the repository,
 //! and one that shows it catching a planted breach.
 
+#[path = "tidy/crash.rs"]
+mod crash;
 #[path = "tidy/demo.rs"]
 mod demo;
 #[path = "tidy/home.rs"]

@@ -282,10 +282,13 @@ impl Audit<'_> {
         });
     }
 
-    /// A public file; none where there is none. One that is larger than any that was ever
+    /// A tile or bundle; none where there is none. One that is larger than any that was ever
     /// put is given as empty, which no file of ours is.
     fn public(&self, path: &str) -> Result<Option<bytes::Bytes>, StoreError> {
-        match self.runtime.block_on(self.store.get_public(path)) {
+        let Ok(path) = path.parse() else {
+            return Ok(None);
+        };
+        match self.runtime.block_on(self.store.get_tile(path)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(StoreError::NotFound { .. }) => Ok(None),
             Err(StoreError::Length { .. }) => Ok(Some(bytes::Bytes::new())),

@@ -13,6 +13,7 @@ use std::{
     io::{self, Read, Write},
     num::NonZeroU32,
     path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -40,6 +41,9 @@ const STATE: &str = "audit.json";
 const MAX_STATE_BYTES: u64 = 4_096;
 /// How often the file is written while content is compared.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
+/// The longest rest between two pieces of work in the register. It rests as long as it worked, so
+/// that half of one processor is left to those who wait for an answer.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// Findings that the program's log names; the command names all.
 const MAX_LOGGED: usize = 100;
 
@@ -183,6 +187,7 @@ pub fn round(room: &Room, data: &Path, pace: Pace) -> Result<Report, RoundError>
         state: &mut state,
         round,
         content: None,
+        worked: Instant::now(),
         saved: Instant::now(),
         told: false,
     };
@@ -256,6 +261,8 @@ struct Watch<'a> {
     round: Round,
     /// Findings when the comparing of content began.
     content: Option<u64>,
+    /// Since when it works on a piece of the register.
+    worked: Instant,
     saved: Instant,
     told: bool,
 }
@@ -270,6 +277,8 @@ impl Watch<'_> {
             }
         }
         if progress.phase != Phase::Content {
+            thread::sleep(self.worked.elapsed().min(LONGEST_REST));
+            self.worked = Instant::now();
             return;
         }
         let before = *self.content.get_or_insert(progress.findings);

@@ -6,8 +6,9 @@ use custos_core::checkpoint::{NoteSigner, VerifierKey};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
-    error::Error, index::Indexes, notices::Outlets, publisher::Publisher, sessions::Entrance,
-    timestamps::Authorities, views::Deliveries, witnesses::Witnesses, writer::Writer,
+    behind::Behind, error::Error, index::Indexes, notices::Outlets, proofs::Tiles,
+    publisher::Publisher, reserve::Reserve, sessions::Entrance, timestamps::Authorities,
+    views::Deliveries, witnesses::Witnesses, writer::Writer,
 };
 use crate::{
     ambient::Ambient,
@@ -29,6 +30,8 @@ pub struct Core {
     pub ambient: Ambient,
     /// Where notices go besides the room.
     pub outlets: Outlets,
+    /// Space for the log on a disk that is full.
+    pub reserve: Reserve,
 }
 
 /// An open room. Cheap to clone.
@@ -60,6 +63,8 @@ pub struct Room {
     pub entrance: Arc<Entrance>,
     /// Publishes what was committed.
     pub publisher: Arc<Publisher>,
+    /// The published tiles, from which proofs are made.
+    pub tiles: Arc<Tiles>,
     /// Who confirms what was published.
     pub witnesses: Arc<Witnesses>,
     /// Who says when it was.
@@ -68,6 +73,9 @@ pub struct Room {
     pub sending: Arc<Semaphore>,
     /// Told when the process must stop; the job that publishes listens.
     pub fatal: Arc<Notify>,
+    /// Set where the register is not what was published last: then nothing is entered, and the
+    /// public log alone is given out.
+    pub behind: Option<Arc<Behind>>,
 }
 
 /// Bundles that are sent at a time.
@@ -101,6 +109,17 @@ impl Room {
             Ok(Ok(size)) => Ok(*size),
             Ok(Err(_)) | Err(_) => Err(Error::CustodyUnavailable(None)),
         }
+    }
+
+    /// Gives the reserve to the log where an error says that the disk is full. Hands it on.
+    pub async fn spend_if_full(&self, error: Error) -> Error {
+        if matches!(error, Error::Full) {
+            let core = self.core.clone();
+            let spent = tokio::task::spawn_blocking(move || core.reserve.spend());
+            // It panics nowhere; where the runtime ends, the next start looks.
+            drop(spent.await);
+        }
+        error
     }
 
     /// Stops the room when the store can't say what is durable: nobody may go on from there

@@ -1,8 +1,9 @@
 //! What happened to an item, and the proof of it.
 
 use custos_core::{
-    event::{kind, slot},
+    event::{kind, leaf_data, slot},
     ids::{Id, ItemId, LeafIndex, PersonId, ScopeId, Timestamp},
+    merkle::leaf_hash,
     receipt::Receipt,
 };
 use serde::Serialize;
@@ -93,7 +94,8 @@ pub async fn receipt(room: &Room, who: &SignedIn, item: ItemId) -> Result<Vec<u8
     let size = witnesses::covered(room, index).await?;
     let published = Published::of_size(room, size).await?;
     tokio::task::spawn_blocking(move || {
-        let hashes = published.inclusion(index)?;
+        let leaf = leaf_hash(&leaf_data(disclosed.commitment()));
+        let hashes = published.inclusion(index, &leaf)?;
         Receipt::new(disclosed, index, hashes, published.checkpoint)
             .map(|receipt| receipt.to_bytes())
             .map_err(|_| Error::CustodyUnavailable(None))

@@ -6,6 +6,7 @@
 
 mod clock;
 mod folders;
+mod mark;
 mod register;
 
 use std::path::PathBuf;
@@ -88,6 +89,10 @@ pub struct Places {
     pub database: PathBuf,
     /// Folder of the root key file.
     pub keys: PathBuf,
+    /// The file of the mark, where the settings name it.
+    pub mark: Option<PathBuf>,
+    /// Bytes of the reserve; 0 for none.
+    pub reserve: u64,
 }
 
 /// Looks at everything. Blocks, for as long as it takes to read the register once.
@@ -97,6 +102,7 @@ pub fn examine(places: &Places, ambient: &Ambient) -> Vec<Check> {
         return checks;
     }
     checks.push(folders::space(&places.data));
+    checks.extend(folders::reserve(&places.data, places.reserve));
     checks.extend(restored(places));
     let (key, keyring) = folders::root_key(places);
     checks.push(key);

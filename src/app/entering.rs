@@ -20,6 +20,7 @@ use super::{
     context::Core,
     error::Error,
     stock::{Blank, Stock},
+    synthetic,
 };
 use crate::{
     db::{
@@ -233,6 +234,11 @@ impl<'a> Tx<'a> {
         self.now
     }
 
+    /// Entries in the log.
+    pub(super) fn size(&self) -> u64 {
+        self.head.size()
+    }
+
     /// The room's scope.
     pub fn room(&self) -> ScopeId {
         self.head.room
@@ -356,11 +362,27 @@ impl<'a> Tx<'a> {
     /// # Errors
     /// It is too long, or can't be written.
     pub fn enter_control(&mut self, control: &event::Control) -> Result<LeafIndex, Error> {
-        let index =
-            LeafIndex::new(self.head.size()).map_err(|_| Error::CustodyUnavailable(None))?;
         let leaf = control
             .to_leaf()
             .map_err(|error| Error::invalid(error.to_string()))?;
+        self.append(leaf)
+    }
+
+    /// Appends a leaf that commits to nothing, in a log that is for measurements alone.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] in any other log; it can't be written.
+    pub(super) fn enter_made_up(&mut self, c: &Hash) -> Result<LeafIndex, Error> {
+        if self.head.origin != synthetic::ORIGIN {
+            return Err(Error::invalid("made-up entries have no place in this log"));
+        }
+        self.append(event::leaf_data(c).to_vec())
+    }
+
+    /// Appends a leaf of no scope.
+    fn append(&mut self, leaf: Vec<u8>) -> Result<LeafIndex, Error> {
+        let index =
+            LeafIndex::new(self.head.size()).map_err(|_| Error::CustodyUnavailable(None))?;
         self.push(merkle::leaf_hash(&leaf));
         let id: Id = self.id();
         entries::insert(

@@ -1,5 +1,8 @@
 //! What a caller is told when something can't be done.
 
+use std::sync::Arc;
+
+use super::behind::Behind;
 use crate::{db::DbError, store::StoreError};
 
 /// Why something can't be done. The text is for people: what is wrong, what is safe, what to
@@ -62,6 +65,11 @@ pub enum Error {
         "the custody log can't be written at present, so nothing is given out or changed; what was acknowledged before is safe, try again later"
     )]
     CustodyUnavailable(#[source] Option<DbError>),
+    /// The register is not what was published last, so nothing is entered in it.
+    #[error(
+        "{0}; so nothing is given out or changed here, what was acknowledged is safe where the newer state lies, and the public log can still be read; the operator must look at it"
+    )]
+    PutBack(Arc<Behind>),
     /// The store does not answer.
     #[error(
         "the store does not answer at present; what was acknowledged before is safe, try again later"

@@ -15,6 +15,7 @@ use super::{
     entering::{Draft, Ground, Known, Tx},
     error::Error,
     notices::Outlets,
+    reserve::Reserve,
     stock::Stock,
     writer::Stop,
 };
@@ -101,6 +102,7 @@ pub fn found(
             engine: Engine::embedded(),
             ambient: ambient.clone(),
             outlets: Outlets::default(),
+            reserve: Reserve::default(),
         };
         let before = head::read(connection)?.ok_or(FoundError::Exists)?;
         let mut head = before.clone();

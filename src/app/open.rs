@@ -7,10 +7,13 @@ use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use super::{
+    behind::{self, At, Elsewhere, Mark},
     context::{BUNDLES_AT_ONCE, Core, Room},
     found::bundle_name,
     notices::Outlets,
+    proofs::Tiles,
     publisher::{Mismatch, Publisher, recover},
+    reserve::Reserve,
     sessions::Entrance,
     writer::Writer,
 };
@@ -80,6 +83,32 @@ pub async fn open_telling(
     ambient: Ambient,
     outlets: Outlets,
 ) -> Result<Room, OpenError> {
+    let around = Around::default();
+    open_within(places, store, ambient, outlets, around).await
+}
+
+/// What a room starts with besides its own folders.
+#[derive(Debug, Default)]
+pub struct Around {
+    /// What its register is compared with.
+    pub elsewhere: Elsewhere,
+    /// Its space on a full disk.
+    pub reserve: Reserve,
+}
+
+/// The same, compared with what is known elsewhere of what was published. A register that is
+/// behind opens a room that enters nothing: [`Room::behind`].
+///
+/// # Errors
+/// [`OpenError`] names what does not hold.
+pub async fn open_within(
+    places: &Places,
+    store: Store,
+    ambient: Ambient,
+    outlets: Outlets,
+    around: Around,
+) -> Result<Room, OpenError> {
+    let Around { elsewhere, reserve } = around;
     // SQLite would make an empty register where there is none.
     if !places.database.is_file() {
         return Err(OpenError::NoRoom);
@@ -100,33 +129,50 @@ pub async fn open_telling(
     let log_signer = signer(&head.origin, room_keys.log.as_bytes())?;
     let bundle_signer = signer(&bundle_name(&head.origin), room_keys.bundle.as_bytes())?;
     let log_key = log_signer.verifier_key().clone();
-    let edge = recover(&mut connection, &store, &log_key, &head).await?;
+    let mark = Mark::of(&places.keys, elsewhere.mark.as_deref());
+    let kept = head::checkpoint(&mut connection, head.published)?;
+    let at = At {
+        store: &store,
+        key: &log_key,
+        head: &head,
+        kept: kept.as_deref(),
+    };
+    let behind = behind::find(&at, &mark, &elsewhere.witnesses).await?;
+    let is_behind = behind.is_some();
+    let edge = recover(&mut connection, &store, &log_key, &head, is_behind).await?;
     let engine = engine(&mut connection, &keyring, &head)?;
     let origin: Arc<str> = head.origin.as_str().into();
-    info!(
-        log.size = head.size(),
-        log.published = head.published,
-        "opened the room"
-    );
+    let behind = behind.map(Arc::new);
+    match &behind {
+        Some(behind) => behind::alarm(behind),
+        None => {
+            mark.begin(&log_key, kept.as_deref())?;
+            info!(
+                log.size = head.size(),
+                log.published = head.published,
+                "opened the room"
+            );
+        }
+    }
     let core = Arc::new(Core {
         keyring,
         keys: room_keys,
         engine,
         ambient,
         outlets,
+        reserve,
     });
     let room_id = head.room;
     let entrance = Arc::new(Entrance::new(&core.ambient));
-    let writer = Writer::start(connection, core.clone(), head);
-    let (publisher, published) = Publisher::new(
-        pool.clone(),
-        store.clone(),
-        writer.clone(),
-        log_signer,
-        edge,
-    );
+    let writer = match &behind {
+        Some(behind) => Writer::closed(head.size(), behind.clone()),
+        None => Writer::start(connection, core.clone(), head),
+    };
+    let places = (pool.clone(), store.clone());
+    let (publisher, published) = Publisher::new(places, writer.clone(), log_signer, mark, edge);
     Ok(Room {
         pool,
+        tiles: Arc::new(Tiles::of(store.clone())),
         store,
         core,
         writer,
@@ -143,6 +189,7 @@ pub async fn open_telling(
         publisher: Arc::new(publisher),
         witnesses: Arc::default(),
         authorities: Arc::default(),
+        behind,
     })
 }
 

@@ -1,22 +1,30 @@
 //! Proofs from the published tiles.
 
+#[cfg(test)]
+mod tests;
+mod tiles;
+
+use std::sync::Arc;
+
 use custos_core::{
     checkpoint::SignedCheckpoint,
     hash::Hash,
     ids::LeafIndex,
-    merkle::{self, TileSource},
-    tile::{Level, TilePath, parse_hash_tile},
+    merkle::{self, MerkleError, ProveError},
 };
-use tokio::runtime::Handle;
+
+pub use tiles::Tiles;
 
 use super::{context::Room, error::Error, witnesses};
-use crate::{db::DbError, store::Store};
+use crate::db::DbError;
 
 /// The published tree of one size. Its proofs are made on a thread that may block.
+///
+/// INVARIANT: every proof that leaves here was checked against the checkpoint.
 pub struct Published {
     /// The checkpoint, as a signed note.
     pub checkpoint: SignedCheckpoint,
-    tiles: Tiles,
+    tiles: Arc<Tiles>,
 }
 
 impl Published {
@@ -26,16 +34,12 @@ impl Published {
     /// Nothing of this size was published.
     pub async fn of_size(room: &Room, size: u64) -> Result<Self, Error> {
         let checkpoint = witnesses::cosigned(room, size).await?;
-        Ok(Self::at(checkpoint, room.store.clone()))
+        Ok(Self::at(checkpoint, room.tiles.clone()))
     }
 
-    /// The same for a checkpoint and a store that are at hand. Called where a runtime is.
-    pub fn at(checkpoint: SignedCheckpoint, store: Store) -> Self {
-        let handle = Handle::current();
-        Self {
-            checkpoint,
-            tiles: Tiles { store, handle },
-        }
+    /// The same for a checkpoint and tiles that are at hand.
+    pub fn at(checkpoint: SignedCheckpoint, tiles: Arc<Tiles>) -> Self {
+        Self { checkpoint, tiles }
     }
 
     /// Leaves of the tree.
@@ -43,67 +47,57 @@ impl Published {
         self.checkpoint.checkpoint().size()
     }
 
-    /// The hashes that prove the leaf at `index`. Blocks.
+    /// The hashes that prove that the leaf at `index` has the hash `leaf`. Blocks.
     ///
     /// # Errors
-    /// A tile is missing or of another form.
-    pub fn inclusion(&self, index: LeafIndex) -> Result<Vec<Hash>, Error> {
-        merkle::prove_inclusion(self.size(), index, &self.tiles)
-            .map_err(|error| damaged(&error.to_string()))
+    /// A tile is missing, of another form, or does not fit the checkpoint or the leaf.
+    pub fn inclusion(&self, index: LeafIndex, leaf: &Hash) -> Result<Vec<Hash>, Error> {
+        let (size, root) = (self.size(), self.checkpoint.checkpoint().root());
+        self.proven(|tiles| {
+            let proof = merkle::prove_inclusion(size, index, tiles)?;
+            merkle::check_inclusion(&proof, size, root, index, leaf)?;
+            Ok(proof)
+        })
     }
 
-    /// The hashes that prove that this tree continues the one of `old` leaves. Blocks.
+    /// The hashes that prove that this tree continues the one that it was at `old` leaves.
+    /// Blocks.
     ///
     /// # Errors
-    /// A tile is missing or of another form.
+    /// A tile is missing, of another form, or does not fit the checkpoint.
     pub fn consistency(&self, old: u64) -> Result<Vec<Hash>, Error> {
-        merkle::prove_consistency(old, self.size(), &self.tiles)
-            .map_err(|error| damaged(&error.to_string()))
+        let (size, root) = (self.size(), self.checkpoint.checkpoint().root());
+        self.proven(|tiles| {
+            let proof = merkle::prove_consistency(old, size, tiles)?;
+            let then = merkle::root_at(old, size, tiles)?;
+            merkle::check_consistency(&proof, old, &then, size, root)?;
+            Ok(proof)
+        })
     }
 
-    /// The same, checked: it leads from the root that this tree has at `old` leaves. Blocks.
-    ///
-    /// # Errors
-    /// A tile is missing, of another form, or does not fit the others.
-    pub fn checked_consistency(&self, old: u64) -> Result<Vec<Hash>, Error> {
-        let proof = self.consistency(old)?;
-        let root = merkle::root_at(old, self.size(), &self.tiles)
-            .map_err(|error| damaged(&error.to_string()))?;
-        let newest = self.checkpoint.checkpoint().root();
-        merkle::check_consistency(&proof, old, &root, self.size(), newest)
-            .map_err(|error| damaged(&error.to_string()))?;
-        Ok(proof)
-    }
-}
-
-struct Tiles {
-    store: Store,
-    handle: Handle,
-}
-
-impl TileSource for Tiles {
-    type Error = Error;
-
-    fn tile(&self, level: u8, index: u64, width: u16) -> Result<Vec<Hash>, Error> {
-        let path = TilePath::new(Level::Hashes(level), index, width)
-            .map_err(|_| damaged("no such tile"))?;
-        let bytes = self
-            .handle
-            .block_on(self.store.get_public(&path.to_string()))?;
-        parse_hash_tile(&bytes, width).map_err(|_| damaged("a tile is not of its form"))
+    /// What `prove` gives. What is kept of a tile that was damaged must not outlive its repair,
+    /// so nothing kept is believed once a proof did not hold.
+    fn proven(
+        &self,
+        prove: impl Fn(&Tiles) -> Result<Vec<Hash>, ProveError<Error>>,
+    ) -> Result<Vec<Hash>, Error> {
+        let first = prove(&self.tiles);
+        let proof = match first {
+            Err(ProveError::Range(MerkleError::Proof)) => {
+                self.tiles.forget();
+                prove(&self.tiles)
+            }
+            first => first,
+        };
+        proof.map_err(|error| match error {
+            ProveError::Source(error) => error,
+            error => damaged(&error.to_string()),
+        })
     }
 }
 
 fn damaged(what: &str) -> Error {
-    tracing::error!(
-        alarm = "damaged_tile",
-        what,
-        "a proof can't be made of the published tiles"
-    );
-    DbError::damaged(
-        "tiles",
-        what,
-        "a proof can't be made of the published tiles",
-    )
-    .into()
+    const PROOF: &str = "a proof can't be made of the published tiles";
+    tracing::error!(alarm = "damaged_tile", what, "{PROOF}");
+    DbError::damaged("tiles", what, PROOF).into()
 }

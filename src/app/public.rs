@@ -17,7 +17,21 @@ const CHECKPOINT: &str = "checkpoint";
 /// # Errors
 /// [`Error::NotFound`] before the first one; the store does not answer, or holds something else.
 pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
-    let note = get(room, CHECKPOINT).await?;
+    let (note, size) = newest(room).await?;
+    if room.behind.is_some() {
+        // The register does not know what was published last; its file is signed all the same.
+        return Ok(note);
+    }
+    // Its file is replaced a moment before what it covers is given out; whoever reads it in that
+    // moment waits for the end of it.
+    room.covered(size.saturating_sub(1)).await?;
+    let cosigned = witnesses::cosigned(room, size).await?;
+    Ok(cosigned.as_bytes().to_vec().into())
+}
+
+/// The published file, and its size: signed by the room, whatever the register knows.
+async fn newest(room: &Room) -> Result<(Bytes, u64), Error> {
+    let note = found(room.store.get_public(CHECKPOINT).await)?;
     let signed = SignedCheckpoint::parse(&note);
     let size = signed
         .as_ref()
@@ -26,27 +40,27 @@ pub async fn checkpoint(room: &Room) -> Result<Bytes, Error> {
         .map_err(|_| {
             DbError::damaged("public files", CHECKPOINT, "it is not signed by the room")
         })?;
-    // Its file is replaced a moment before what it covers is given out; whoever reads it in that
-    // moment waits for the end of it.
-    room.covered(size.saturating_sub(1)).await?;
-    let cosigned = witnesses::cosigned(room, size).await?;
-    Ok(cosigned.as_bytes().to_vec().into())
+    Ok((note, size))
 }
 
 /// A published tile or entry bundle.
 ///
 /// # Errors
-/// [`Error::NotFound`] for one that no published checkpoint covers, or a partial one that has
-/// made way for the full one; the store does not answer.
+/// [`Error::NotFound`] for one that no published checkpoint covers; the store does not answer.
 pub async fn tile(room: &Room, path: TilePath) -> Result<Bytes, Error> {
-    if !is_covered(path, *room.published.borrow()) {
+    let published = *room.published.borrow();
+    let size = match &room.behind {
+        None => published,
+        Some(_) => newest(room).await?.1,
+    };
+    if !is_covered(path, size) {
         return Err(Error::NotFound);
     }
-    get(room, &path.to_string()).await
+    found(room.store.get_tile(path).await)
 }
 
-async fn get(room: &Room, path: &str) -> Result<Bytes, Error> {
-    match room.store.get_public(path).await {
+fn found(file: Result<Bytes, StoreError>) -> Result<Bytes, Error> {
+    match file {
         Ok(bytes) => Ok(bytes),
         Err(StoreError::NotFound { .. }) => Err(Error::NotFound),
         Err(error) => Err(error.into()),

@@ -3,8 +3,12 @@
 //! ```text
 //! tiles and entry bundles   durable in the store, idempotent     a crash here leaves tiles that
 //!                                                                the next run writes again, equal
+//! note                      signed, in memory alone              a crash here leaves nothing; the
+//!                                                                same tree gives the same note
 //! note and published size   one transaction, compare-and-swap    a crash here leaves the older
 //!                                                                `checkpoint` file; start-up mends it
+//! the mark                  replaced, outside of the data        a crash here leaves the older
+//!                                                                `checkpoint` file, as above
 //! log/checkpoint            replaced                             a crash here leaves nothing undone
 //! receipts may be asked for
 //! ```
@@ -12,22 +16,25 @@
 //! INVARIANT: a checkpoint is signed only for a tree that is committed, and whose right edge
 //! follows from the tiles that were published.
 
-pub(in crate::app) mod edge;
+#[cfg(test)]
+pub(in crate::app) mod faults;
 mod recover;
+
+use std::sync::Arc;
 
 use custos_core::{
     checkpoint::{Checkpoint, NoteSigner, SignedCheckpoint},
     ids::Timestamp,
-    merkle,
-    tile::{Level, TilePath, write_entry_bundle, write_hash_tile},
+    merkle::{self, Edge},
+    tile::{FULL_WIDTH, Level, TilePath, write_entry_bundle, write_hash_tile},
 };
 use tokio::sync::{Mutex, watch};
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
-use edge::{Edge, FULL};
 pub use recover::{Mismatch, recover};
 
 use super::{
+    behind::Mark,
     entering::Tx,
     error::Error,
     writer::{Command, Stop, Writer},
@@ -40,6 +47,12 @@ use crate::{
     store::Store,
 };
 
+/// Hashes in a full tile.
+const FULL: u64 = FULL_WIDTH as u64;
+
+/// The highest level of hash tiles; 256^7 is more than a log can hold.
+const MAX_LEVEL: u8 = 6;
+
 /// Where the newest checkpoint stands, below `log/`.
 pub const CHECKPOINT_PATH: &str = "checkpoint";
 
@@ -49,9 +62,13 @@ pub struct Publisher {
     store: Store,
     writer: Writer,
     signer: NoteSigner,
+    /// Holds what was published where nobody puts it back together with the data.
+    mark: Arc<Mark>,
     /// The partial tiles of the published tree. The lock makes publishing one at a time.
     edge: Mutex<Tip>,
     published: watch::Sender<u64>,
+    #[cfg(test)]
+    pub(in crate::app) told: faults::Told,
 }
 
 /// How far publishing is.
@@ -64,10 +81,10 @@ struct Tip {
 impl Publisher {
     /// A publisher that goes on from what [`recover`] found.
     pub fn new(
-        pool: Pool,
-        store: Store,
+        (pool, store): (Pool, Store),
         writer: Writer,
         signer: NoteSigner,
+        mark: Mark,
         edge: Edge,
     ) -> (Self, watch::Receiver<u64>) {
         let (published, receiver) = watch::channel(edge.size());
@@ -76,11 +93,14 @@ impl Publisher {
             store,
             writer,
             signer,
+            mark: Arc::new(mark),
             edge: Mutex::new(Tip {
                 edge,
                 pending: None,
             }),
             published,
+            #[cfg(test)]
+            told: faults::Told::default(),
         };
         (publisher, receiver)
     }
@@ -91,6 +111,8 @@ impl Publisher {
     /// The register or the store can't be used, or the published tiles do not fit the
     /// committed tree. Nothing was signed then.
     pub async fn publish(&self) -> Result<u64, Error> {
+        // What an older register holds beyond its checkpoint would overwrite published tiles.
+        self.writer.open()?;
         let mut tip = self.edge.lock().await;
         // What was committed before is given out first, or it never is.
         self.give_out(&mut tip).await?;
@@ -100,6 +122,9 @@ impl Publisher {
                 .ok_or_else(|| DbError::damaged("log_head", 1, "it is missing"))
         })
         .await?;
+        if head.published > tip.edge.size() {
+            self.catch_up(&mut tip, head.published).await?;
+        }
         let (from, to) = (tip.edge.size(), head.size());
         if from == to {
             return Ok(to);
@@ -107,7 +132,13 @@ impl Publisher {
         let mut next = tip.edge.clone();
         self.write_tiles(&mut next, to).await?;
         check_edge(&next, &head)?;
+        #[cfg(not(test))]
         let note = self.sign(&head)?;
+        #[cfg(test)]
+        let note = self.told.around(|| self.sign(&head))?;
+        #[cfg(test)]
+        self.told.too_early(&self.store, &note).await?;
+        // A crash here leaves a signature that nobody has; the same tree is signed again, equal.
         self.writer
             .submit(Publish {
                 from,
@@ -121,19 +152,70 @@ impl Publisher {
             pending: Some(note),
         };
         self.give_out(&mut tip).await?;
+        self.make_way(from, to).await;
         debug!(log.size = to, "published a checkpoint");
         Ok(to)
+    }
+
+    /// Goes on from a note that the register keeps although nobody was told: the answer to its
+    /// commit was lost. It is given out, or the room would stand still until its next start.
+    async fn catch_up(&self, tip: &mut Tip, published: u64) -> Result<(), Error> {
+        let pool = self.pool.clone();
+        let note = blocking(move || {
+            head::checkpoint(&mut *pool.get()?, published)?
+                .ok_or_else(|| DbError::damaged("checkpoints", published, "it is missing"))
+        })
+        .await?;
+        let mut edge = tip.edge.clone();
+        self.write_tiles(&mut edge, published).await?;
+        let kept = SignedCheckpoint::parse(&note).ok();
+        let kept = kept.filter(|kept| kept.checkpoint().root() == &edge.root());
+        if kept.is_none() {
+            let what = "its root does not follow from the published tiles and the entries";
+            return Err(DbError::damaged("checkpoints", published, what).into());
+        }
+        warn!(
+            log.size = published,
+            "gives out a checkpoint that was kept without an answer"
+        );
+        *tip = Tip {
+            edge,
+            pending: Some(note),
+        };
+        self.give_out(tip).await
     }
 
     /// Puts the note in its place that is committed and not given out yet.
     async fn give_out(&self, tip: &mut Tip) -> Result<(), Error> {
         if let Some(note) = &tip.pending {
+            // Before anyone can see it, so that nobody ever holds more than the mark.
+            let (mark, kept) = (self.mark.clone(), note.clone());
+            tokio::task::spawn_blocking(move || mark.keep(&kept))
+                .await
+                .map_err(|_| Error::CustodyUnavailable(None))??;
             let note = note.clone().into();
             self.store.put_public(CHECKPOINT_PATH, note).await?;
             tip.pending = None;
             self.published.send_replace(tip.edge.size());
         }
         Ok(())
+    }
+
+    /// Removes the partial tiles of each tile that was begun by `from` leaves and is full now.
+    /// A crash here, or a store that fails, leaves files that only take space.
+    async fn make_way(&self, from: u64, to: u64) {
+        let begun = |level: u8| {
+            let (from, to) = (from >> (8 * level), to >> (8 * level));
+            (from % FULL != 0 && from / FULL < to / FULL).then_some(from / FULL)
+        };
+        let entries = begun(0).map(|index| (Level::Entries, index));
+        let hashes =
+            (0..=MAX_LEVEL).filter_map(|level| Some((Level::Hashes(level), begun(level)?)));
+        for (level, index) in entries.into_iter().chain(hashes) {
+            if let Err(error) = self.store.drop_partial(level, index).await {
+                warn!(%error, "partial tiles were left that only take space");
+            }
+        }
     }
 
     /// Writes every bundle and tile that the tree of `to` leaves has and the edge's has not.

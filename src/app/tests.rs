@@ -1,6 +1,8 @@
 //! The room on a real SQLite file and a store in memory: founding, writing, publishing,
 //! opening again, and what start-up refuses.
 
+mod matrix;
+mod put_back;
 pub mod world;
 
 use std::{path::PathBuf, sync::Arc};
@@ -437,7 +439,10 @@ async fn start_up_refuses_what_does_not_fit_together() {
         sqlite.batch_execute(damage).expect("damaged");
         drop(sqlite);
         match bench.open().await {
-            Ok(_) => panic!("`{damage}` was not noticed"),
+            Ok(room) => match room.behind {
+                Some(behind) => refused.push(behind.to_string()),
+                None => panic!("`{damage}` was not noticed"),
+            },
             Err(error) => refused.push(error.to_string()),
         }
     }

@@ -71,8 +71,9 @@ pub struct Deposited {
 /// Whether somebody may deposit in a case, before they fill in a form.
 ///
 /// # Errors
-/// Refused.
+/// Refused; [`Error::Full`].
 pub async fn may_deposit(room: &Room, who: &SignedIn, case: CaseId) -> Result<(), Error> {
+    room.core.reserve.takes_deposits()?;
     let command = MayDeposit { who: *who, case };
     room.writer.submit(command).await?;
     Ok(())
@@ -81,13 +82,14 @@ pub async fn may_deposit(room: &Room, who: &SignedIn, case: CaseId) -> Result<()
 /// Keeps what is told of an item, and gives the id under which its bytes are sent.
 ///
 /// # Errors
-/// Refused, or something that can't be taken, which is named.
+/// Refused, or something that can't be taken, which is named; [`Error::Full`].
 pub async fn announce(
     room: &Room,
     who: &SignedIn,
     case: CaseId,
     new: NewItem,
 ) -> Result<UploadId, Error> {
+    room.core.reserve.takes_deposits()?;
     let details = details(new)?;
     let command = Announce {
         who: *who,
@@ -128,6 +130,7 @@ pub async fn receive<R: AsyncRead + Unpin>(
     source: R,
     sent: impl Into<Sent>,
 ) -> Result<Deposited, Error> {
+    room.core.reserve.takes_deposits()?;
     let Sent { length, hashes } = sent.into();
     let row = announced(room, who, upload).await?;
     not_taken_in(&row)?;

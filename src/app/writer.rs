@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::{
+    behind::Behind,
     context::Core,
     entering::{Draft, Entered, Ground, Known, Tx},
     error::Error,
@@ -84,6 +85,15 @@ pub struct Writer {
     jobs: mpsc::Sender<Box<dyn Job>>,
     /// Size of the committed log; the publisher waits on it.
     committed: watch::Receiver<u64>,
+    closed: Option<Closed>,
+}
+
+/// A log that nothing is entered in.
+#[derive(Clone)]
+struct Closed {
+    why: Arc<Behind>,
+    /// The log is not over; it only stands still.
+    _size: Arc<watch::Sender<u64>>,
 }
 
 impl Writer {
@@ -105,7 +115,35 @@ impl Writer {
             .name("writer".into())
             .spawn(move || thread.run(receiver))
             .expect("the system starts a thread");
-        Self { jobs, committed }
+        Self {
+            jobs,
+            committed,
+            closed: None,
+        }
+    }
+
+    /// A writer that enters nothing in a register which is not what was published last: it would
+    /// be a second history.
+    pub(super) fn closed(size: u64, why: Arc<Behind>) -> Self {
+        let (jobs, _) = mpsc::channel(1);
+        let (size, committed) = watch::channel(size);
+        let _size = Arc::new(size);
+        Self {
+            jobs,
+            committed,
+            closed: Some(Closed { why, _size }),
+        }
+    }
+
+    /// Refuses where nothing may be entered.
+    ///
+    /// # Errors
+    /// [`Error::PutBack`].
+    pub(super) fn open(&self) -> Result<(), Error> {
+        match &self.closed {
+            None => Ok(()),
+            Some(closed) => Err(Error::PutBack(closed.why.clone())),
+        }
     }
 
     /// Hands a command over and waits until it is durable.
@@ -113,6 +151,7 @@ impl Writer {
     /// # Errors
     /// The command's own, or [`Error::CustodyUnavailable`].
     pub async fn submit<C: Command>(&self, command: C) -> Result<Done<C::Output>, Error> {
+        self.open()?;
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Typed {
             command: Some(command),
@@ -131,6 +170,7 @@ impl Writer {
     /// # Errors
     /// As [`Writer::submit`].
     pub fn submit_blocking<C: Command>(&self, command: C) -> Result<Done<C::Output>, Error> {
+        self.open()?;
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Typed {
             command: Some(command),
@@ -255,6 +295,10 @@ impl Thread {
             Err(Failed { error, jobs }) => {
                 let cause = std::error::Error::source(&error);
                 error!(%error, cause, "a batch was not committed; nothing of it was kept");
+                if matches!(error, Error::Full) {
+                    // Before anyone is told, so that whoever asks again finds space.
+                    self.core.reserve.spend();
+                }
                 for job in jobs {
                     job.reply(Err(match error {
                         Error::Full => Error::Full,
@@ -270,6 +314,8 @@ impl Thread {
                 }
                 self.known.forget();
                 self.head = head::read(&mut self.connection)?.ok_or(DbError::HeadMoved)?;
+                // It may have been committed all the same; then it is published like any other.
+                self.size.send_replace(self.head.size());
                 Ok(())
             }
         }

@@ -42,6 +42,8 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
         data: config.data.clone(),
         database: config.database(),
         keys: config.keys.clone(),
+        mark: config.mark.clone(),
+        reserve: config.disk.reserve_bytes(),
     };
     let examined = tokio::task::spawn_blocking(move || examine(&places, &Ambient::system()));
     checks.extend(examined.await?);

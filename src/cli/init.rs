@@ -12,6 +12,7 @@ use crate::{
         found::{FirstAdministrator, found},
         notices::Outlets,
         people::{self, enrolment},
+        synthetic,
     },
     config::Config,
 };
@@ -30,6 +31,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failed> {
+    if arguments.origin == synthetic::ORIGIN {
+        return Err(Failed::because(format!(
+            "`{}` names logs of made-up entries, which no room may serve; choose another name",
+            arguments.origin
+        )));
+    }
     backup::refuse_unfinished(&config.data)?;
     config.make_data()?;
     let first = FirstAdministrator {
@@ -43,6 +50,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     room.publisher.publish().await?;
     let link = people::first_enrolment(&room, &arguments.login, enrolment::ENROLMENT).await?;
     room.publisher.publish().await?;
+    // A crash before this leaves a room without the file; the key stands at `/log/key` too.
     let policy = config.data.join("trust.policy");
     fs::write(&policy, serve::trust_policy(&founded.log_key))?;
     println!(

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
+use custos_core::checkpoint::SignedCheckpoint;
 use serde_json::json;
 
 use super::{Failed, audit, backup::holds, backup::show};
@@ -11,6 +12,7 @@ use crate::{
     app::{
         audit::{Content, Report},
         backup::{self, Restored, RootKey, Wish},
+        behind::Mark,
     },
     config::Config,
     http::text,
@@ -121,6 +123,21 @@ docs/OPERATIONS.md, \"After a restore\". The room says this at each start until
         restored.facts.size,
         backup::note(&config.data).display()
     );
+    let mark = Mark::of(&config.keys, config.mark.as_deref());
+    // Whose it is the start finds out; here it is only told of.
+    let held = mark.read().ok().flatten();
+    let held = held.and_then(|note| SignedCheckpoint::parse(&note).ok());
+    let held = held.map(|held| held.checkpoint().size());
+    if let Some(held) = held.filter(|held| *held > restored.facts.published) {
+        println!(
+            "
+{} HOLDS CHECKPOINT {held}, and this backup ends with {}. The room that wrote it went on after
+this backup: started beside it, what was restored gives out the public log and enters nothing.
+Look for a newer backup; see docs/OPERATIONS.md, \"A room that was put back\".",
+            mark.path().display(),
+            restored.facts.published
+        );
+    }
     println!(
         "\n{}",
         match restored.root_key {

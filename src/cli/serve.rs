@@ -25,8 +25,11 @@ use crate::{
         Room,
         auditing::Pace,
         backup,
+        behind::Elsewhere,
         notices::Outlets,
-        open::{self, OpenError, Places},
+        open::{self, Around, OpenError, Places},
+        reserve::Reserve,
+        synthetic,
     },
     config::{self, Config},
     http::{
@@ -45,6 +48,11 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     let witnesses = witnesses(&config.witnesses)?;
     let authorities = authorities(&config.time_authorities)?;
     let room = open(config, Ambient::system(), outlets::outlets(config)?).await?;
+    if *room.origin == *synthetic::ORIGIN {
+        return Err(Failed::because(
+            "the folder holds a log of made-up entries, which no room may serve; see `custos log build`",
+        ));
+    }
     let room = room.witnessed_by(witnesses).stamped_by(authorities);
     run_room(config, room).await
 }
@@ -78,8 +86,15 @@ pub(super) async fn open(
     if !places.database.is_file() {
         return Err(OpenError::NoRoom.into());
     }
+    let elsewhere = Elsewhere {
+        mark: config.mark.clone(),
+        witnesses: witnesses(&config.witnesses)?,
+    };
+    // Before anything else is written: on a full disk there would be no space for it.
+    let reserve = Reserve::begin(&config.data, config.disk.reserve_bytes());
     let store = Store::local(&config.data)?;
-    Ok(open::open_telling(&places, store, ambient, outlets).await?)
+    let around = Around { elsewhere, reserve };
+    Ok(open::open_within(&places, store, ambient, outlets, around).await?)
 }
 
 /// Serves an open room until it is told to stop, or its writer stops.
@@ -87,6 +102,14 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let front = Front::open(room.clone(), &edge(config)?).await?;
     let address = front.address()?;
     let signals = tokio::spawn(heed(front.stopper(), front.tls())?);
+    if room.behind.is_some() {
+        // No job runs: whatever one does is entered, or changes what is stored.
+        warn!(http.address = %address.ip(), http.port = address.port(), "serving the public log alone");
+        let served = front.run().await;
+        signals.abort();
+        served?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let stopper = front.stopper();
     let publishing = room.clone();
     let failing = Arc::new(AtomicBool::new(false));
@@ -106,6 +129,8 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let expirer = tokio::spawn(async move { jobs::expire::run(&expiring).await });
     let sweeping = room.clone();
     let sweeper = tokio::spawn(async move { jobs::sweep::run(&sweeping).await });
+    let tending = room.clone();
+    let tender = tokio::spawn(async move { jobs::reserve::run(&tending).await });
     let forgetting = room.clone();
     let forgetter = tokio::spawn(async move { jobs::forget::run(&forgetting).await });
     let (notifying, data) = (room.clone(), config.data.clone());
@@ -125,7 +150,7 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     info!(http.address = %address.ip(), http.port = address.port(), "serving the room");
     let served = front.run().await;
     let tasks = [
-        expirer, sweeper, forgetter, notifier, asker, stamper, watcher, signals,
+        expirer, sweeper, tender, forgetter, notifier, asker, stamper, watcher, signals,
     ];
     for task in tasks.into_iter().chain(auditor) {
         task.abort();

@@ -1,6 +1,8 @@
 //! The only place that knows which database this is.
 
 mod copy;
+#[cfg(test)]
+pub(crate) mod faults;
 mod raw;
 mod statements;
 
@@ -113,7 +115,7 @@ pub fn write<T, E: From<diesel::result::Error>>(
     sqlite.batch_execute("BEGIN IMMEDIATE")?;
     let result = change(connection).and_then(|value| {
         // A crash before this line leaves nothing of the batch; after it, all of it.
-        finish(connection, "COMMIT")?;
+        commit(connection)?;
         Ok(value)
     });
     if result.is_err()
@@ -125,6 +127,14 @@ pub fn write<T, E: From<diesel::result::Error>>(
     }
     result
 }
+
+#[cfg(not(test))]
+fn commit(connection: &mut AnyConnection) -> Result<(), diesel::result::Error> {
+    finish(connection, "COMMIT")
+}
+
+#[cfg(test)]
+use faults::commit;
 
 fn finish(connection: &mut AnyConnection, statement: &str) -> Result<(), diesel::result::Error> {
     let AnyConnection::Sqlite(sqlite) = connection;

@@ -208,7 +208,7 @@ impl Failure {
                 E::TooLarge(_) => "too-large",
                 E::TooMany { .. } => "too-many",
                 E::Full => "full",
-                E::CustodyUnavailable(_) | E::StoreUnavailable(_) => "unavailable",
+                E::CustodyUnavailable(_) | E::StoreUnavailable(_) | E::PutBack(_) => "unavailable",
                 E::Damaged(_) => "damaged",
             },
             Self::Malformed(_) => "invalid",
@@ -412,6 +412,10 @@ fn any(status: Status, request: &Request<'_>) -> Failure {
 
 /// What no route took.
 fn unrouted(request: &Request<'_>) -> Failure {
+    let room: Option<&app::Room> = request.rocket().state();
+    if let Some(behind) = room.and_then(|room| room.behind.clone()) {
+        return app::Error::PutBack(behind).into();
+    }
     let others = methods::others(request);
     if others.is_empty() {
         return app::Error::NotFound.into();

@@ -44,7 +44,10 @@ pub async fn run(room: &Room) {
             Err(error @ Error::Damaged(_)) => {
                 error!(alarm = "log_damaged", error = %error, cause = ?error, "nothing was signed");
             }
-            Err(error) => warn!(error = %error, cause = ?error, "could not publish yet"),
+            Err(error) => {
+                warn!(error = %error, cause = ?error, "could not publish yet");
+                room.spend_if_full(error).await;
+            }
         }
     }
 }

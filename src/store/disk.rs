@@ -8,6 +8,8 @@
 //!   Hence all directories for objects are made and synced before the store opens, and each
 //!   directory on the way to a public file is synced once by this process.
 //! - a delete is not synced, so that a destroyed object can come back. Hence ours is.
+//!
+//! A crash leaves staged files, which the next start sweeps, and directories, which it finds.
 
 use std::{
     collections::HashSet,
@@ -91,6 +93,14 @@ impl Disk {
     pub(super) fn sync_holder(&self, file: &str) -> io::Result<()> {
         let full = self.root.join(file);
         full.parent().map_or(Ok(()), sync_directory)
+    }
+
+    /// Removes an empty folder below the root; one that is not there is gone already.
+    pub(super) fn remove_empty(&self, folder: &str) -> io::Result<()> {
+        match fs::remove_dir(self.root.join(folder)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Removes what [`is_staged`] names below the root and was staged before this store was

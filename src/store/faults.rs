@@ -32,10 +32,45 @@ pub(crate) enum Fault {
     FinishedUnsaid,
     /// The file `checkpoint` is not taken, as on a full disk.
     Checkpoint,
+    /// The public file of this kind goes wrong, once, after so many others of its kind.
+    Public(Public, usize, Outcome),
     /// Reads give half of what they promise.
     ShortReads,
     /// Reads fail.
     NoReads,
+}
+
+/// A kind of public file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Public {
+    /// Entries, 256 at most.
+    Bundle,
+    /// Hashes of the tree.
+    Tile,
+    /// The signed checkpoint.
+    Checkpoint,
+}
+
+impl Public {
+    fn is(self, location: &Path) -> bool {
+        let path = location.as_ref();
+        match self {
+            Self::Bundle => path.contains("/tile/entries/"),
+            Self::Tile => path.contains("/tile/") && !Self::Bundle.is(location),
+            Self::Checkpoint => path.ends_with("/checkpoint"),
+        }
+    }
+}
+
+/// What becomes of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// It is not taken, and that is said.
+    Failed(io::ErrorKind),
+    /// It is taken, and the contrary is said.
+    Unsaid(io::ErrorKind),
+    /// It is not taken, and the contrary is said: no store may do this.
+    Lost,
 }
 
 #[derive(Default)]
@@ -45,6 +80,8 @@ struct Told {
     reads: Mutex<Vec<Range<u64>>>,
     /// Uploads that were given up.
     aborts: Mutex<usize>,
+    /// Checkpoints that came, kept or not: whoever sees one of them may hold it for ever.
+    checkpoints: Mutex<Vec<Bytes>>,
 }
 
 /// Handle on a store that fails.
@@ -78,6 +115,27 @@ impl Faulty {
 
     pub(crate) fn aborts(&self) -> usize {
         *self.told.aborts.lock().expect("no test panics here")
+    }
+
+    /// Every checkpoint that was ever to be put in place, whatever became of it.
+    pub(crate) fn checkpoints(&self) -> Vec<Bytes> {
+        let seen = self.told.checkpoints.lock();
+        seen.expect("no test panics here").clone()
+    }
+
+    /// What becomes of a public file, if it is its turn to go wrong.
+    fn strike(&self, location: &Path) -> Option<Outcome> {
+        let mut told = self.told.fault.lock().expect("no test panics here");
+        match &mut *told {
+            Fault::Public(kind, after, _) if kind.is(location) && *after > 0 => *after -= 1,
+            Fault::Public(kind, _, outcome) if kind.is(location) => {
+                let outcome = *outcome;
+                *told = Fault::None;
+                return Some(outcome);
+            }
+            _ => {}
+        }
+        None
     }
 
     /// The stored bytes of `object`.
@@ -137,7 +195,23 @@ impl ObjectStore for Faulty {
                 source: io::Error::from(io::ErrorKind::StorageFull).into(),
             });
         }
-        self.inner.put_opts(location, payload, options).await
+        if Public::Checkpoint.is(location) {
+            let mut seen = self.told.checkpoints.lock().expect("no test panics here");
+            seen.push(payload.clone().into());
+        }
+        match self.strike(location) {
+            None => self.inner.put_opts(location, payload, options).await,
+            Some(Outcome::Failed(kind)) => Err(backend_error(kind)),
+            Some(Outcome::Unsaid(kind)) => {
+                self.inner.put_opts(location, payload, options).await?;
+                Err(backend_error(kind))
+            }
+            Some(Outcome::Lost) => Ok(PutResult {
+                e_tag: None,
+                version: None,
+                extensions: Default::default(),
+            }),
+        }
     }
 
     async fn put_multipart_opts(

@@ -1,4 +1,4 @@
-use std::{fs, io::ErrorKind, path::Path};
+use std::{collections::BTreeSet, fs, io::ErrorKind, path::Path};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -8,7 +8,7 @@ use super::{
     faults::{Fault, Faulty, backend_error},
     object_path,
 };
-use custos_core::ids::ObjectId;
+use custos_core::{ids::ObjectId, tile::Level};
 
 const OBJECT: ObjectId = ObjectId::from_bytes([0xab; 16]);
 
@@ -329,4 +329,57 @@ async fn a_local_object_that_cannot_be_put_in_place_leaves_no_staged_file() {
     let error = writer.finish().await.expect_err("it cannot be renamed");
     assert!(error.is_fatal(), "{error:?}");
     assert_eq!(files(folder.path()), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn partial_tiles_make_way_and_are_cut_from_the_full_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for store in [
+        Store::memory(),
+        Store::local(folder.path()).expect("a store"),
+    ] {
+        let put = |path: &'static str, bytes: Vec<u8>| {
+            let store = store.clone();
+            async move { store.put_public(path, bytes.into()).await.expect("put") }
+        };
+        let tile = |path: &str| {
+            let (store, path) = (store.clone(), path.parse().expect("a tile"));
+            async move { store.get_tile(path).await }
+        };
+        let hashes: Vec<u8> = (0..=255).flat_map(|n: u8| [n; 32]).collect();
+        put("tile/0/000.p/7", hashes[..7 * 32].to_vec()).await;
+        put("tile/0/000.p/255", hashes[..255 * 32].to_vec()).await;
+        put("tile/0/001.p/7", hashes[..7 * 32].to_vec()).await;
+        put("tile/entries/000.p/2", vec![0, 1, 5, 0, 1, 6]).await;
+        assert!(matches!(
+            tile("tile/0/000.p/8").await,
+            Err(StoreError::NotFound { .. })
+        ));
+        put("tile/0/000", hashes.clone()).await;
+        let level = Level::Hashes(0);
+        store.drop_partial(level, 0).await.expect("dropped");
+        store
+            .drop_partial(level, 0)
+            .await
+            .expect("nothing is left to drop");
+        let left: BTreeSet<String> = store.list_public().try_collect().await.expect("listed");
+        let kept = ["tile/0/000", "tile/0/001.p/7", "tile/entries/000.p/2"];
+        assert_eq!(left, kept.map(String::from).into());
+        for width in [1, 7, 255] {
+            let cut = tile(&format!("tile/0/000.p/{width}")).await.expect("cut");
+            assert_eq!(cut, hashes[..width * 32]);
+        }
+        let entries: Vec<u8> = (0..=255).flat_map(|n: u8| [0, 1, n]).collect();
+        put("tile/entries/000", entries).await;
+        store
+            .drop_partial(Level::Entries, 0)
+            .await
+            .expect("dropped");
+        let cut = tile("tile/entries/000.p/2").await.expect("cut");
+        assert_eq!(cut, [0, 1, 0, 0, 1, 1][..]);
+        put("tile/0/000", hashes[1..].to_vec()).await;
+        let odd = tile("tile/0/000.p/7").await;
+        assert!(matches!(odd, Err(StoreError::Length { .. })), "{odd:?}");
+    }
+    assert!(!folder.path().join("log/tile/0/000.p").exists());
 }

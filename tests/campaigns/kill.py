@@ -359,8 +359,12 @@ def planted(campaign, backup, work):
     campaign.room.kill()
     for number, (name, damage, expected) in enumerate((
         ("nothing", nothing, None),
-        ("an older register", older_register, r"NotStarted: .*older than what was published"),
-        ("an older register and log", older_machine, r"Fork: the log had \d+ entries and now"),
+        ("an older register", older_register, r"NotStarted: put back: .*its public log holds"),
+        ("an older register beside its mark", older_register_and_mark,
+         r"NotStarted: put back: .*the mark beside its keys holds"),
+        ("an older folder beside its mark", older_folder,
+         r"NotStarted: put back: .*the mark beside its keys holds"),
+        ("an older machine", older_machine, r"Fork: the log had \d+ entries and now"),
         ("an older machine, written on", older_machine_written_on, r"Fork: entry \d+ is not"),
         ("lost objects", lost_objects, r"Refused: GET /api/v1/views/\w+/content: 50"),
     )):
@@ -389,26 +393,51 @@ def nothing(victim, *_):
 
 
 def older_register(victim, data, backup):
-    """Acknowledged entries vanish from the register; the start must refuse."""
+    """Acknowledged entries vanish from the register, and nobody has its mark."""
+    copy_register(backup, data)
+    mark_of(data).unlink()
+    victim.room.start()
+    victim.check()
+
+
+def older_register_and_mark(victim, data, backup):
+    """Acknowledged entries vanish from the register."""
     copy_register(backup, data)
     victim.room.start()
     victim.check()
 
 
-def older_machine(victim, data, backup):
-    """The whole machine goes back: only who kept a checkpoint can know."""
+def older_folder(victim, data, backup):
+    """The data folder goes back, and the keys do not."""
+    put_back(data, backup)
+    victim.room.start()
+    victim.check()
+
+
+def put_back(data, backup):
+    """Register and log are as they were."""
     copy_register(backup, data)
     shutil.rmtree(data / "log")
     shutil.copytree(backup / "log", data / "log")
+
+
+def mark_of(data):
+    """The file of what was published last."""
+    return data.parent / "keys" / "published.mark"
+
+
+def older_machine(victim, data, backup):
+    """The whole machine goes back: only who kept a checkpoint can know."""
+    put_back(data, backup)
+    mark_of(data).unlink()
     victim.room.start()
     victim.check()
 
 
 def older_machine_written_on(victim, data, backup):
     """The machine goes back and then grows beyond what was seen: a second history."""
-    copy_register(backup, data)
-    shutil.rmtree(data / "log")
-    shutil.copytree(backup / "log", data / "log")
+    put_back(data, backup)
+    mark_of(data).unlink()
     victim.room.start()
     caller = victim.caller()
     while victim.room.settle() <= victim.history.newest():

@@ -189,6 +189,8 @@ class Room:
             # No entry comes of itself.
             "CUSTOS_AUDIT__EVERY_HOURS": "0",
             "CUSTOS_CLOCK__EVERY_HOURS": "0",
+            # Folders of rooms are copied.
+            "CUSTOS_DISK__RESERVE_MEBIBYTES": "1",
             **self.settings,
         }
 
@@ -232,6 +234,12 @@ class Room:
             try:
                 caller.get("/health")
                 break
+            except Refused as refused:
+                # It answers, and is not at work.
+                self.kill()
+                told = json.loads(refused.body)["detail"]
+                known = "put back: " if "put back" in told or "another history" in told else ""
+                raise NotStarted(f"{known}{told}") from refused
             except (*CUT, OSError):
                 time.sleep(0.005)
         caller.close()

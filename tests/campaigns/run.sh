@@ -11,15 +11,17 @@ cycles=100
 rounds=1
 files=600
 faults=1
+fills=1
 case ${1-} in
   '') ;;
-  --long) cycles=2000 rounds=20 files=10000 faults=25 ;;
+  --long) cycles=2000 rounds=20 files=10000 faults=25 fills=10 ;;
   *) echo "usage: tests/campaigns/run.sh [--long]" >&2; exit 2 ;;
 esac
 [ -n "${CUSTOS_BIN-}" ] && [ -n "${CUSTOS_VERIFY_BIN-}" ] ||
   cargo build --quiet --locked -p custos -p custos-verify --bins
 python3 tests/campaigns/kill.py --cycles "$cycles"
 python3 tests/campaigns/syscalls.py --each "$faults"
+python3 tests/campaigns/full.py --rounds "$fills"
 python3 tests/campaigns/backup.py --rounds "$rounds"
 python3 tests/campaigns/bulk.py --files "$files"
 python3 tests/campaigns/case.py

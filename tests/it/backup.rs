@@ -6,12 +6,14 @@ mod refusals;
 use std::{
     collections::BTreeSet,
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use custos::{
     ambient::Ambient,
     app::{
+        Room,
         audit::{self, Options as AuditOptions, Report},
         backup::{
             self, BackupError, Options, Phase, Progress, Restored, RootKey, Source, Taken, Wish,
@@ -97,16 +99,28 @@ impl Vault {
         report.await.expect("audited")
     }
 
-    /// The size of the log of what was restored, once it is opened as a room and published.
+    /// What was restored, opened as a room beside a copy of the root key that was kept apart.
     async fn opened(&self, to: &str) -> Result<u64, OpenError> {
+        let keys = self.at("keys kept apart");
+        if !keys.exists() {
+            fs::create_dir(&keys).expect("made");
+            fs::set_permissions(&keys, fs::Permissions::from_mode(0o700)).expect("set");
+            let kept = self.room().join("keys").join("root.key");
+            fs::copy(kept, keys.join("root.key")).expect("copied");
+        }
+        let room = self.opened_with(to, keys).await?;
+        Ok(room.publisher.publish().await.expect("published"))
+    }
+
+    /// The same beside these keys, and what else lies with them.
+    async fn opened_with(&self, to: &str, keys: PathBuf) -> Result<Room, OpenError> {
         let data = self.at(to);
         let places = Places {
-            keys: self.room().join("keys"),
+            keys,
             database: data.join("register.db"),
         };
         let store = Store::local(&data).expect("a store");
-        let room = open(&places, store, Ambient::system()).await?;
-        Ok(room.publisher.publish().await.expect("published"))
+        open(&places, store, Ambient::system()).await
     }
 
     /// Entries in the log of the room at work.
@@ -157,6 +171,26 @@ async fn a_room_at_work_is_backed_up_and_restored_and_goes_on() {
     assert_eq!(report.checked.items, 3);
     assert_eq!(report.checked.entries, taken.facts.size);
 
+    // Beside the keys of the room that went on it is found to be older, and enters nothing.
+    vault
+        .bench
+        .app
+        .room
+        .publisher
+        .publish()
+        .await
+        .expect("published");
+    let keys = vault.room().join("keys");
+    let older = vault.opened_with("data", keys).await.expect("opens");
+    let behind = older.behind.clone().expect("it is behind");
+    assert_eq!(behind.register, taken.facts.published);
+    assert!(behind.held > taken.facts.size, "{behind}");
+    older
+        .publisher
+        .publish()
+        .await
+        .expect_err("nothing is signed");
+    drop(older);
     // The room opens, and says of itself what it was restored from.
     assert_eq!(vault.opened("data").await.expect("opens"), taken.facts.size);
     let kept = backup::kept(&vault.at("data"))

@@ -18,6 +18,8 @@ fn places(bench: &Bench) -> Places {
         data: folder.join("store"),
         database: folder.join("register.db"),
         keys: folder.join("keys"),
+        mark: None,
+        reserve: 0,
     }
 }
 
@@ -61,6 +63,7 @@ async fn a_room_at_work_is_well() {
         "clock",
         "store",
         "checkpoint",
+        "mark",
     ] {
         let check = found(&checks, name);
         assert_eq!(check.status, Status::Ok, "{check:?}");
@@ -69,6 +72,21 @@ async fn a_room_at_work_is_well() {
     // A temporary folder has one disk.
     assert_eq!(found(&checks, "root key").status, Status::Warning);
     assert!(checks.iter().all(|check| check.name != "restore"));
+    assert!(checks.iter().all(|check| check.name != "reserve"));
+    // A reserve that is asked for, and not there.
+    let reserved = Places {
+        reserve: 1 << 20,
+        ..places.clone()
+    };
+    let check = examined(&reserved).await;
+    assert_eq!(found(&check, "reserve").status, Status::Failed);
+    let file = places.data.join("reserve");
+    fs::write(&file, vec![7; 1 << 20]).expect("written");
+    let check = examined(&reserved).await;
+    assert_eq!(found(&check, "reserve").status, Status::Ok);
+    fs::write(&file, b"cut").expect("written");
+    let check = examined(&reserved).await;
+    assert!(found(&check, "reserve").what.contains("0 of 1 MiB"));
     assert!(checks.iter().all(|check| check.name != "audit"));
     // What the room's own audit found is told.
     let state = places.data.join("audit.json");
@@ -185,6 +203,8 @@ async fn where_nothing_is_nothing_is_made() {
         data: folder.path().join("data"),
         database: folder.path().join("data/register.db"),
         keys: folder.path().join("keys"),
+        mark: None,
+        reserve: 0,
     };
     let checks = examined(&nowhere).await;
     assert_eq!(found(&checks, "data folder").status, Status::Failed);

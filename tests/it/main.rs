@@ -17,6 +17,7 @@ mod once;
 mod origins;
 mod pages;
 mod pages_of_the_manual;
+mod put_back;
 mod quota;
 mod ranges;
 mod reference;

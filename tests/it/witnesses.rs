@@ -2,7 +2,7 @@
 //! witnesses that answer what they should not.
 
 mod answers;
-mod forks;
+pub mod forks;
 mod kills;
 mod mutual;
 mod server;

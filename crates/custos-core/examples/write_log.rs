@@ -74,8 +74,8 @@ fn entry(index: u64, signer: &NoteSigner) -> Result<Vec<u8>, Box<dyn Error>> {
 fn tile(log: &MemoryLog, entries: &[Vec<u8>], path: TilePath) -> Result<Vec<u8>, Box<dyn Error>> {
     match path.level() {
         Level::Hashes(level) => {
-            let hashes = log.tile(level, path.index(), path.width())?;
-            Ok(write_hash_tile(&hashes)?)
+            let tile = log.tile(level, path.index(), path.width())?;
+            Ok(write_hash_tile(tile.hashes())?)
         }
         Level::Entries => {
             let first = usize::try_from(path.index())? * usize::from(FULL_WIDTH);

@@ -7,14 +7,18 @@
 //! `tlog_tiles` makes and runs the proofs. It asserts its ranges, so every range is checked
 //! here first: no function of this module panics, whatever it is given.
 
+mod edge;
 mod frontier;
 mod memory;
+mod nodes;
 mod prove;
 
 use tlog_tiles::tlog;
 
+pub use edge::{Edge, Grown, edge_width};
 pub use frontier::Frontier;
 pub use memory::{MemoryLog, OutOfRange};
+pub use nodes::{Tile, tile_root};
 pub use prove::{ProveError, TileSource, prove_consistency, prove_inclusion, root_at};
 
 use crate::{

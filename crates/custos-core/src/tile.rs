@@ -100,6 +100,31 @@ impl TilePath {
         self.width
     }
 
+    /// The same tile when it is full.
+    #[must_use]
+    pub const fn full(&self) -> Self {
+        Self {
+            width: FULL_WIDTH,
+            ..*self
+        }
+    }
+
+    /// The bytes of this tile, of which those of the full one are a continuation; `None` where
+    /// these are not of its form.
+    pub fn cut_from(&self, full: &[u8]) -> Option<Vec<u8>> {
+        let width = usize::from(self.width);
+        match self.level {
+            Level::Entries => {
+                let entries = parse_entry_bundle(full, FULL_WIDTH).ok()?;
+                write_entry_bundle(&entries[..width]).ok()
+            }
+            Level::Hashes(_) => {
+                let hashes = parse_hash_tile(full, FULL_WIDTH).ok()?;
+                write_hash_tile(&hashes[..width]).ok()
+            }
+        }
+    }
+
     /// Whether fewer than 256 hashes or entries are in it yet.
     pub const fn is_partial(&self) -> bool {
         self.width < FULL_WIDTH

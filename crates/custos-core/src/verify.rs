@@ -20,6 +20,7 @@ mod register;
 mod report;
 mod stream;
 mod timestamps;
+mod whole;
 
 use std::{
     fmt,
@@ -33,6 +34,7 @@ pub use report::{
     ContentCheck, HeldCheck, HeldOutcome, HistoryLine, NotLaterThan, RedactionCheck, RegisterCheck,
     Stamped, TimestampCheck, Verified, utc,
 };
+pub use whole::{WholeError, WholeLog, check_whole};
 
 /// A step of the verification, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,9 +1,9 @@
 //! The result as JSON, for programs. `result` is `verified`, `not verified` or `error`.
 
 use custos_core::{
-    checkpoint::{Cosignature, Endorsement},
+    checkpoint::{Checkpoint, Cosignature, Endorsement},
     receipt::Receipt,
-    verify::{ContentCheck, Failure, HeldOutcome, HistoryLine, Shown, Verified},
+    verify::{ContentCheck, Failure, HeldOutcome, HistoryLine, Shown, Verified, WholeLog},
 };
 use serde_json::{Value, json};
 
@@ -104,6 +104,29 @@ pub fn receipt(receipt: &Receipt, endorsement: &Endorsement) -> String {
         "time": summary.time,
         "scope": summary.scope,
         "subject": {"type": word(summary.subject_type), "id": summary.subject_id},
+        "witnesses": witnesses(&endorsement.cosignatures),
+    }))
+}
+
+/// A log that does not hold.
+pub fn bad_log(what: &str) -> String {
+    print(&json!({"result": "not verified", "step": null, "what": what}))
+}
+
+/// A whole log that holds.
+pub fn log(checkpoint: &Checkpoint, log: &WholeLog, endorsement: &Endorsement) -> String {
+    print(&json!({
+        "result": "verified",
+        "origin": checkpoint.origin(),
+        "size": log.size,
+        "root": checkpoint.root(),
+        "tiles": log.tiles,
+        "controls": log.controls.iter().map(|(index, control)| json!({
+            "index": index.get(),
+            "kind": control.kind.as_str(),
+            "log_keys": control.log_keys,
+            "bundle_keys": control.bundle_keys,
+        })).collect::<Vec<_>>(),
         "witnesses": witnesses(&endorsement.cosignatures),
     }))
 }

@@ -1,9 +1,10 @@
-//! `custos-verify`: checks a bundle or a receipt of custody, offline, without trusting the
-//! room that made it.
+//! `custos-verify`: checks a bundle or a receipt of custody, or a copy of a whole public log,
+//! offline, without trusting the room that made it.
 //!
 //! It reads the files named on its command line and nothing else, and writes to standard
 //! output and standard error. Exit codes: 0 verified, 1 error, 2 usage, 3 not verified.
 
+mod log;
 mod machine;
 mod people;
 mod run;
@@ -22,7 +23,7 @@ use clap::Parser;
 #[command(name = "custos-verify", version)]
 struct Arguments {
     /// The bundle, a .zip file
-    #[arg(required_unless_present = "receipt", conflicts_with = "receipt")]
+    #[arg(required_unless_present_any = ["receipt", "log"], conflicts_with_all = ["receipt", "log"])]
     bundle: Option<PathBuf>,
 
     /// Whom you trust: a C2SP tlog-policy file; `trust.json` beside it is read if it is there
@@ -36,6 +37,10 @@ struct Arguments {
     /// Check this one receipt instead of a bundle
     #[arg(long, value_name = "RECEIPT")]
     receipt: Option<PathBuf>,
+
+    /// Check a copy of a whole public log instead: its entries, its tiles, its checkpoint
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["receipt", "held"])]
+    log: Option<PathBuf>,
 
     /// Write JSON for programs instead of sentences for people
     #[arg(long)]

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use custos_core::{
-    checkpoint::Endorsement,
+    checkpoint::{Checkpoint, Endorsement},
     event::SUBJECT_TYPES,
     receipt::Receipt,
-    verify::{Failure, HistoryLine, Shown, Verified, utc},
+    verify::{Failure, HistoryLine, Shown, Verified, WholeLog, utc},
 };
 
 /// Characters of a word that the room chose which are shown.
@@ -73,14 +73,55 @@ pub fn receipt(receipt: &Receipt, endorsement: &Endorsement) -> String {
             summary.size
         ),
     );
-    for seen in &endorsement.cosignatures {
-        let name = printable(&seen.witness);
+    confirmed(&mut text, endorsement);
+    text
+}
+
+/// A whole log that holds.
+pub fn log(checkpoint: &Checkpoint, log: &WholeLog, endorsement: &Endorsement) -> String {
+    let mut text = String::from("VERIFIED\n\n");
+    line(
+        &mut text,
+        &printable(&format!(
+            "The log `{}` has {} entries. They make its {} tiles and the root that was signed.",
+            checkpoint.origin(),
+            log.size,
+            log.tiles,
+        )),
+    );
+    for (index, control) in &log.controls {
+        let kind = control.kind.as_str();
+        let keys = control.log_keys.join(" and ");
         line(
             &mut text,
-            &format!("The witness `{name}` confirms that log."),
+            &printable(&format!(
+                "From entry {index} on ({kind}), by its own word, {keys} signs it."
+            )),
         );
     }
+    confirmed(&mut text, endorsement);
+    line(
+        &mut text,
+        "\nNot proven: what the entries say, and that nobody was shown another log. Compare the \
+         checkpoint with those that others keep.",
+    );
     text
+}
+
+fn confirmed(text: &mut String, endorsement: &Endorsement) {
+    for seen in &endorsement.cosignatures {
+        let name = printable(&seen.witness);
+        line(text, &format!("The witness `{name}` confirms that log."));
+    }
+}
+
+/// A log that does not hold.
+pub fn bad_log(what: &str) -> String {
+    format!(
+        "NOT VERIFIED\n\nThe log does not hold: {}\n\nKeep this copy unchanged, take another from \
+         the room, and ask the room for an explanation.\n",
+        printable(what)
+    )
 }
 
 /// A receipt that does not hold.

@@ -15,25 +15,27 @@ use custos_core::{
     verify::{Failure, Progress, VerifyError, verify},
 };
 
-use crate::{Arguments, machine, people};
+use crate::{Arguments, log, machine, people};
 
 /// Longest receipt, policy or `trust.json` that is read, in bytes.
 const MAX_SMALL_FILE_BYTES: u64 = 16 << 20;
 /// Bundles from this size on show how far the verification is.
-const LARGE_BUNDLE_BYTES: u64 = 64 << 20;
+pub const LARGE_BUNDLE_BYTES: u64 = 64 << 20;
 
 const VERIFIED: u8 = 0;
 const ERROR: u8 = 1;
 const NOT_VERIFIED: u8 = 3;
 
 /// Why there is no result.
-enum Refusal {
+pub enum Refusal {
     /// Something could not be read: nothing is known.
     Error(String),
     /// A bundle failed at a step.
     Bundle(Failure),
     /// A receipt does not hold.
     Receipt(String),
+    /// A log does not hold.
+    Log(String),
 }
 
 /// Does what the arguments say; everything is written, then the exit code given.
@@ -64,6 +66,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             };
             (NOT_VERIFIED, text)
         }
+        Err(Refusal::Log(what)) => {
+            let text = if arguments.json {
+                machine::bad_log(&what)
+            } else {
+                people::bad_log(&what)
+            };
+            (NOT_VERIFIED, text)
+        }
     };
     // A verdict that nobody received is no verdict.
     let mut stdout = io::stdout();
@@ -83,6 +93,9 @@ fn check(arguments: &Arguments) -> Result<String, Refusal> {
     let trust = read_trust(&arguments.trust)?;
     if let Some(path) = &arguments.receipt {
         return check_receipt(path, &trust, arguments.json);
+    }
+    if let Some(folder) = &arguments.log {
+        return log::check(folder, &trust, arguments.json);
     }
     let Some(path) = &arguments.bundle else {
         return Err(Refusal::Error("no bundle was named".into()));
@@ -143,7 +156,7 @@ fn read_trust(path: &Path) -> Result<TrustPolicy, Refusal> {
     }
 }
 
-fn read_small(path: &Path) -> Result<Vec<u8>, Refusal> {
+pub fn read_small(path: &Path) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_SMALL_FILE_BYTES + 1).read_to_end(&mut bytes))
@@ -155,10 +168,10 @@ fn read_small(path: &Path) -> Result<Vec<u8>, Refusal> {
     Ok(bytes)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Refusal {
+pub fn unreadable(path: &Path, error: &io::Error) -> Refusal {
     let path = path.display();
     Refusal::Error(format!(
-        "`{path}` could not be read: {error}; nothing is known about the bundle, try again"
+        "`{path}` could not be read: {error}; nothing is known yet, try again"
     ))
 }
 
@@ -172,20 +185,20 @@ fn now() -> Result<Timestamp, Refusal> {
 }
 
 /// A line on standard error that says how far a large bundle is, where a person can see it.
-struct Meter {
+pub struct Meter {
     shown: bool,
     percent: Option<u64>,
 }
 
 impl Meter {
-    fn new(length: u64) -> Self {
+    pub fn new(length: u64) -> Self {
         Self {
             shown: length >= LARGE_BUNDLE_BYTES && io::stderr().is_terminal(),
             percent: None,
         }
     }
 
-    fn show(&mut self, progress: Progress) {
+    pub fn show(&mut self, progress: Progress) {
         let percent = progress.done.saturating_mul(100) / progress.total.max(1);
         if self.shown && self.percent != Some(percent) {
             self.percent = Some(percent);
@@ -194,7 +207,7 @@ impl Meter {
         }
     }
 
-    fn clear(&self) {
+    pub fn clear(&self) {
         if self.percent.is_some() {
             let _ = write!(io::stderr(), "\r               \r");
         }

@@ -196,3 +196,98 @@ fn trust_json_beside_the_policy_is_read() {
     fs::write(folder.path().join("trust.json"), "{").unwrap();
     assert_eq!(check(), Some(1));
 }
+
+/// A log of 300 made-up entries in a folder, with its policy beside it.
+fn published(folder: &Path) {
+    use custos_core::{
+        checkpoint::{Checkpoint, NoteSigner, SignedCheckpoint},
+        event::{Control, ControlKind, leaf_data},
+        hash::sha256,
+        merkle::{MemoryLog, TileSource, leaf_hash},
+        tile::{Level, tiles_between, write_entry_bundle, write_hash_tile},
+    };
+
+    const ORIGIN: &str = "room.example/log";
+    let signer = NoteSigner::from_seed(ORIGIN, &[7; 32]).unwrap();
+    let open = Control {
+        kind: ControlKind::Open,
+        origin: ORIGIN.into(),
+        log_keys: vec![signer.verifier_key().to_string()],
+        bundle_keys: vec![],
+        previous: None,
+    };
+    let mut leaves = vec![open.to_leaf().unwrap()];
+    leaves.extend((1..300_u64).map(|n| leaf_data(&sha256(&[&n.to_be_bytes()])).to_vec()));
+    let log: MemoryLog = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    for path in tiles_between(0, 300) {
+        let bytes = match path.level() {
+            Level::Entries => {
+                let first = path.index() as usize * 256;
+                write_entry_bundle(&leaves[first..first + usize::from(path.width())]).unwrap()
+            }
+            Level::Hashes(level) => {
+                let tile = log.tile(level, path.index(), path.width()).unwrap();
+                write_hash_tile(tile.hashes()).unwrap()
+            }
+        };
+        let place = folder.join(path.to_string());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(place, bytes).unwrap();
+    }
+    let checkpoint = Checkpoint::new(ORIGIN, 300, log.root()).unwrap();
+    let signed = SignedCheckpoint::sign(checkpoint, &[&signer]).unwrap();
+    fs::write(folder.join("checkpoint"), signed.as_bytes()).unwrap();
+    let policy = format!("log {}\nquorum none\n", signer.verifier_key());
+    fs::write(folder.join("trust.policy"), policy).unwrap();
+}
+
+#[test]
+fn a_copy_of_a_whole_log_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    published(folder.path());
+    let policy = folder.path().join("trust.policy");
+    let check = |more: &[&str]| {
+        let more: Vec<&Path> = more.iter().map(Path::new).collect();
+        let named = [
+            Path::new("--trust"),
+            &policy,
+            Path::new("--log"),
+            folder.path(),
+        ];
+        run(&[&named, more.as_slice()].concat())
+    };
+    let output = check(&[]);
+    let told = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(
+        told.contains("`room.example/log` has 300 entries"),
+        "{told}"
+    );
+    assert!(told.contains("From entry 0 on (open)"), "{told}");
+    let found = read(&check(&["--json"]));
+    assert_eq!(
+        (&found["result"], &found["size"]),
+        (&json!("verified"), &json!(300))
+    );
+    assert_eq!(found["tiles"], 3);
+
+    let tile = folder.path().join("tile/0/000");
+    let sound = fs::read(&tile).unwrap();
+    let mut changed = sound.clone();
+    changed[100] ^= 1;
+    fs::write(&tile, changed).unwrap();
+    let output = check(&[]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output).contains("`tile/0/000` is not what the entries make"));
+    assert_eq!(read(&check(&["--json"]))["result"], "not verified");
+    fs::write(&tile, sound).unwrap();
+
+    let others = format!("log {}\nquorum none\n", {
+        let signer = custos_core::checkpoint::NoteSigner::from_seed("room.example/log", &[8; 32]);
+        signer.unwrap().verifier_key().clone()
+    });
+    fs::write(&policy, others).unwrap();
+    assert_eq!(check(&[]).status.code(), Some(3));
+    fs::remove_file(folder.path().join("checkpoint")).unwrap();
+    assert_eq!(check(&[]).status.code(), Some(1));
+}

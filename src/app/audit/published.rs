@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use custos_core::{
     checkpoint::SignedCheckpoint,
-    tile::{Level, TilePath, parse_entry_bundle, parse_hash_tile, write_entry_bundle},
+    merkle::Grown,
+    tile::{FULL_WIDTH, Level, TilePath, parse_entry_bundle, parse_hash_tile, write_entry_bundle},
 };
 use futures::TryStreamExt;
 use tokio::runtime::Handle;
@@ -15,12 +16,12 @@ use super::{
     trees::{Doubt, Trees},
 };
 use crate::{
-    app::publisher::{
-        CHECKPOINT_PATH,
-        edge::{FULL, Grown},
-    },
+    app::publisher::CHECKPOINT_PATH,
     store::{Store, StoreError},
 };
+
+/// Hashes in a full tile.
+const FULL: u64 = FULL_WIDTH as u64;
 
 /// Widths, 1 to 256, in which one tile is published.
 #[derive(Clone, Copy, Default)]

@@ -4,11 +4,10 @@
 
 use custos_core::{
     hash::Hash,
-    merkle::{Frontier, leaf_hash},
+    merkle::{Edge, Frontier, Grown, leaf_hash},
 };
 
 use super::Place;
-use crate::app::publisher::edge::{Edge, Grown};
 
 /// One tree, leaf by leaf.
 #[derive(Clone, Default)]

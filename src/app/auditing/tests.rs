@@ -7,7 +7,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    app::{SignedIn, cases::tests::Case, evidence, notices::reading},
+    app::{SignedIn, cases::tests::Case, evidence, notices::reading, tests::world::Arm},
+    db::dialect::faults::{Fault, Outcome},
     store::Store,
 };
 
@@ -150,6 +151,34 @@ async fn a_round_that_was_cut_goes_on_with_what_it_had_not_compared() {
     let read = report.checked.stored_bytes + 1_000;
     assert_eq!(detail["stored_bytes"], json!(read));
     assert_eq!(bench.state().round, None);
+}
+
+/// What a round came to is entered behind everything else, and where it stands kept behind that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_whose_entry_got_no_answer_is_gone_on_with() {
+    let bench = Bench::new().await;
+    bench.case.deposit("A1", "").await;
+    let room = bench.case.world.room.clone();
+    for (outcome, entered) in [(Outcome::Failed, 1), (Outcome::Unsaid, 2)] {
+        let fault = Fault {
+            after: 0,
+            outcome,
+            words: "the connection was lost",
+        };
+        room.writer.submit(Arm(fault)).await.expect("told");
+        let from = bench.case.world.size();
+        let (again, data) = (room.clone(), bench.data.path().to_owned());
+        let cut = tokio::task::spawn_blocking(move || round(&again, &data, PACE));
+        let cut = cut.await.expect("no panic").expect_err("no answer");
+        assert!(matches!(cut, RoundError::Room(_)), "{cut:?}");
+        let id = bench.state().round.expect("it is not over").id;
+        assert!(bench.round().await.is_sound());
+        assert_eq!(bench.state().round, None);
+        let entries = bench.case.world.entries(from).await;
+        let details = entries.iter().map(|entry| &entry.values()[slot::DETAIL]);
+        let rounds: Vec<_> = details.map(|detail| detail["audit"].clone()).collect();
+        assert_eq!(rounds, vec![json!(id); entered], "{outcome:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

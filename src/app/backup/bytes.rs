@@ -138,7 +138,8 @@ pub(super) fn file(from: &Path, to: Option<&Path>) -> Result<Option<Mark>, Backu
     }))
 }
 
-/// Writes a file that only its owner may read, durably, in the place of any other. Blocks.
+/// Writes a file that only its owner may read, durably, in the place of any other. Blocks. A crash
+/// leaves a part of it: only what no manifest names yet is written so.
 pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
     let written = private(path).and_then(|mut file| {
         file.write_all(bytes)?;
@@ -147,7 +148,7 @@ pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
     written.map_err(BackupError::at(path))
 }
 
-/// Puts `path` in the place of `to`, durably. Blocks.
+/// Puts `path` in the place of `to`, durably. Blocks. A crash leaves the one or the other, whole.
 pub(super) fn rename(path: &Path, to: &Path) -> Result<(), BackupError> {
     fs::rename(path, to).map_err(BackupError::at(to))?;
     sync_folder(to.parent().unwrap_or(to))

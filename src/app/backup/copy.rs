@@ -60,7 +60,7 @@ pub(super) async fn copy_one(
             }
         }
         Part::Tile(tile) => {
-            let bytes = match from.get_public(&tile.to_string()).await {
+            let bytes = match from.get_tile(tile).await {
                 Ok(bytes) => bytes,
                 Err(error) => return Ok(Outcome::Unread(error)),
             };
@@ -71,6 +71,7 @@ pub(super) async fn copy_one(
             if known.is_some_and(|known| known != mark) {
                 return Ok(Outcome::Unread(changed(part)));
             }
+            // A crash leaves it whole or not at all; what the journal does not name is copied again.
             let put = to.put_public(&tile.to_string(), bytes).await;
             put.map_err(BackupError::Unwritten)?;
             mark

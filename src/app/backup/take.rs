@@ -182,6 +182,7 @@ impl Work<'_> {
                     .map(Part::Object)
                     .collect(),
             };
+            // A crash up to here leaves a draft of the register, which the next backup replaces.
             let sync = fs::File::open(&copy).and_then(|copy| copy.sync_all());
             sync.map_err(BackupError::at(&copy))?;
             Ok((schema, standing, wanted))

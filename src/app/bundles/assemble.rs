@@ -6,11 +6,12 @@ use custos_core::{
     bundle::{About, BundleName, FileSum, Part, Place, Plan, PlannedFile, Subject},
     checkpoint::{NoteSigner, VerifierKey},
     content::{TreeKind, tree_key},
-    event::kind,
+    event::{kind, leaf_data},
     hash::Hash,
     ids::LeafIndex,
     json,
     keys::SaltKey,
+    merkle::leaf_hash,
     receipt::TlogProof,
 };
 use serde_json::{Value, json};
@@ -58,15 +59,18 @@ pub(super) fn assemble(
     for opened in &made.entries {
         let disclosed = made.sight.disclose(opened)?;
         let jcs = disclosed.to_jcs().map_err(|_| odd())?;
+        let leaf = leaf_data(disclosed.commitment());
         parts.add(Place::Entry(opened.index), jcs);
-        parts.add(Place::Proof(opened.index), proof(published, opened.index)?);
+        let proof = proof(published, opened.index, &leaf)?;
+        parts.add(Place::Proof(opened.index), proof);
     }
     let (control, leaf) = &made.control;
     parts.add(
         Place::Control(*control),
         leaf.get(1..).ok_or_else(odd)?.to_vec(),
     );
-    parts.add(Place::Proof(*control), proof(published, *control)?);
+    let proof = proof(published, *control, leaf)?;
+    parts.add(Place::Proof(*control), proof);
     for Held { published, token } in held {
         let (size, note) = (published.size(), published.checkpoint.as_bytes().to_vec());
         parts.add(Place::Checkpoint(size), note);
@@ -156,8 +160,8 @@ impl Files {
     }
 }
 
-fn proof(published: &Published, index: LeafIndex) -> Result<Vec<u8>, Error> {
-    let hashes = published.inclusion(index)?;
+fn proof(published: &Published, index: LeafIndex, leaf: &[u8]) -> Result<Vec<u8>, Error> {
+    let hashes = published.inclusion(index, &leaf_hash(leaf))?;
     TlogProof::new(index, hashes, None, published.checkpoint.clone())
         .map(|proof| proof.to_bytes())
         .map_err(|_| odd())

@@ -3,7 +3,10 @@
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use super::{Check, Places};
-use crate::keyring::{Keyring, RootFile, same_disk};
+use crate::{
+    app::reserve::{Held, held},
+    keyring::{Keyring, RootFile, same_disk},
+};
 
 const MIB: u64 = 1 << 20;
 /// Below this nothing should be deposited any more.
@@ -85,6 +88,31 @@ pub(super) fn space(folder: &Path) -> Check {
         }),
         Err(error) => Check::warning(NAME, format!("it can't be asked for: {error}"), "use `df`"),
     }
+}
+
+/// The space that is kept for a full disk; nothing where none is asked for.
+pub(super) fn reserve(folder: &Path, bytes: u64) -> Option<Check> {
+    const NAME: &str = "reserve";
+
+    if bytes == 0 {
+        return None;
+    }
+    let whole = bytes / MIB;
+    let fix = "make room: the running room makes it again when twice as much is free, and takes deposits; \
+               one that does not run makes it when it starts";
+    Some(match held(folder, bytes) {
+        Held::Whole => Check::ok(NAME, format!("{whole} MiB are kept for a full disk")),
+        Held::Part(part) => {
+            let what = format!("{} of {whole} MiB are kept for a full disk", part / MIB);
+            Check::failed(NAME, what, fix)
+        }
+        Held::Nothing => {
+            let what = format!(
+                "the {whole} MiB for a full disk are not there: it was full, and deposits are refused"
+            );
+            Check::failed(NAME, what, fix)
+        }
+    })
 }
 
 /// Bytes and files of a disk. A file system without a limit of files says 0 of 0.

@@ -7,7 +7,7 @@ use custos_core::{
     ids::Timestamp,
 };
 
-use super::{Check, Places, clock};
+use super::{Check, Places, clock, mark};
 use crate::{
     ambient::Ambient,
     app::{publisher::CHECKPOINT_PATH, timestamps::MAX_DIFFERENCE},
@@ -177,6 +177,7 @@ pub(super) fn log(
         None => None,
     };
     checks.push(published(connection, places, signer.as_ref()));
+    checks.push(mark::check(connection, places, signer.as_ref()));
     checks
 }
 

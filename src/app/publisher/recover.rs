@@ -2,15 +2,12 @@
 
 use custos_core::{
     checkpoint::{SignedCheckpoint, VerifierKey},
-    merkle,
+    merkle::{self, Edge, edge_width},
     tile::{Level, TilePath, parse_hash_tile},
 };
 use tracing::warn;
 
-use super::{
-    CHECKPOINT_PATH,
-    edge::{Edge, width},
-};
+use super::CHECKPOINT_PATH;
 use crate::{
     db::{
         Connection, DbError, entries,
@@ -39,7 +36,7 @@ pub enum Mismatch {
 const REPLAY_ENTRIES: u64 = 4_096;
 
 /// Checks that published checkpoint, tiles and head agree, and gives the edge from which
-/// publishing goes on.
+/// publishing goes on. Of a register that is behind what was published nothing is written.
 ///
 /// # Errors
 /// [`Mismatch`] names what does not agree.
@@ -48,6 +45,7 @@ pub async fn recover(
     store: &Store,
     key: &VerifierKey,
     head: &Head,
+    is_behind: bool,
 ) -> Result<Edge, Mismatch> {
     let edge = published_edge(store, head.published).await?;
     if head.published > 0 {
@@ -61,8 +59,11 @@ pub async fn recover(
                 head.published
             )));
         }
-        check_file(store, key, &kept).await?;
-    } else if store.get_public(CHECKPOINT_PATH).await.is_ok() {
+        // Where more was published, nothing is put right here.
+        if !is_behind {
+            check_file(store, key, &kept).await?;
+        }
+    } else if !is_behind && store.get_public(CHECKPOINT_PATH).await.is_ok() {
         return Err(disagree(
             "a checkpoint was published, but the register knows of none: it is older than what was published",
         ));
@@ -79,7 +80,7 @@ async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mismatch> {
         if shift >= 56 || size >> shift == 0 {
             break;
         }
-        let width = width(size, level);
+        let width = edge_width(size, level);
         rows.push(if width == 0 {
             Vec::new()
         } else {
@@ -91,7 +92,7 @@ async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mismatch> {
                     TilePath::new(Level::Hashes(number), index, width).ok()
                 })
                 .expect("widths are below 256 and indices below 2^45");
-            let bytes = store.get_public(&path.to_string()).await?;
+            let bytes = store.get_tile(path).await?;
             parse_hash_tile(&bytes, path.width())
                 .map_err(|_| disagree(format!("`{path}` is not of its form")))?
         });

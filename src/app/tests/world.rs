@@ -14,8 +14,9 @@ use crate::{
     ambient::{Ambient, testing::HandClock},
     app::{
         Error, Room, SignedIn,
+        entering::Tx,
         notices::Outlets,
-        open::Places,
+        open::{OpenError, Places},
         people::{
             NewPerson, RoomRole, create_person,
             enrolment::{ENROLMENT, testing},
@@ -23,8 +24,9 @@ use crate::{
         },
         sessions::{NewSession, Secret, redeem, redeem::Purpose, sign_in},
         tags::Upon,
+        writer::{Command, Stop},
     },
-    db,
+    db::{self, dialect::faults},
     peers::mail,
     store::Store,
 };
@@ -159,6 +161,13 @@ impl World {
         self.clock.advance(Duration::from_secs(60 * minutes));
     }
 
+    /// Opens the room again, as after a crash: what was in memory is gone.
+    pub async fn restart(&mut self) -> Result<(), OpenError> {
+        let opened = self.bench.open_telling(self.clock.ambient(), outlets());
+        self.room = opened.await?;
+        Ok(())
+    }
+
     /// Entries in the log.
     pub fn size(&self) -> u64 {
         *self.room.writer.committed().borrow()
@@ -230,6 +239,18 @@ pub fn outlets() -> Outlets {
         room: "https://room.example".into(),
         mail: Some(mail::Server::new(&settings).expect("on this machine")),
         ..Outlets::default()
+    }
+}
+
+/// Tells the writer's thread what goes wrong.
+pub struct Arm(pub faults::Fault);
+
+impl Command for Arm {
+    type Output = ();
+
+    fn run(self, _: &mut Tx<'_>) -> Result<(), Stop> {
+        faults::tell(self.0);
+        Ok(())
     }
 }
 

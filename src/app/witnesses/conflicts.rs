@@ -122,7 +122,7 @@ pub async fn show(room: &Room, source: &str, note: &[u8]) -> Result<Shown, Error
 ///
 /// # Errors
 /// The tiles can't be read, or do not fit each other.
-pub(super) async fn compare(
+pub(in crate::app) async fn compare(
     published: Published,
     log_key: &VerifierKey,
     note: &[u8],
@@ -140,7 +140,7 @@ pub(super) async fn compare(
         let kind = Kind::Rollback;
         return Ok((Shown::Conflict { kind, size }, Vec::new()));
     }
-    let proof = tokio::task::spawn_blocking(move || published.checked_consistency(size))
+    let proof = tokio::task::spawn_blocking(move || published.consistency(size))
         .await
         .map_err(|_| Error::CustodyUnavailable(None))??;
     let holds = check_consistency(&proof, size, &root, newest.size(), newest.root()).is_ok();

@@ -8,6 +8,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use custos_core::{
@@ -18,7 +19,12 @@ use tracing::{error, warn};
 
 use super::conflicts::{self, Shown, compare};
 use crate::{
-    app::{context::Room, error::Error, open::Places, proofs::Published},
+    app::{
+        context::Room,
+        error::Error,
+        open::Places,
+        proofs::{Published, Tiles},
+    },
     db::{
         DbError, copying, head, keys,
         witnesses::{ConflictRow, all_conflicts, cosigned},
@@ -74,9 +80,10 @@ pub async fn beside(
     let signer = NoteSigner::from_seed(&head.origin, room_keys.log.as_bytes());
     let signer = signer.map_err(|_| CompareError::NoRoom)?;
     let newest = cosigned(&mut connection, head.published)?.ok_or(CompareError::NoRoom)?;
+    let tiles = Arc::new(Tiles::of(Store::to_read(data)?));
     let mut all = Vec::new();
     for note in notes {
-        let published = Published::at(newest.clone(), Store::to_read(data)?);
+        let published = Published::at(newest.clone(), tiles.clone());
         let compared = compare(published, signer.verifier_key(), note).await;
         let (shown, _) = compared.map_err(CompareError::Tiles)?;
         if matches!(shown, Shown::Conflict { .. }) {

@@ -32,7 +32,7 @@ struct Forked {
     _folder: tempfile::TempDir,
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("made");
     for entry in fs::read_dir(from).expect("read") {
         let entry = entry.expect("an entry");
@@ -50,7 +50,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// Enters something, and publishes it.
-async fn grow(room: &Room, times: usize) -> u64 {
+pub async fn grow(room: &Room, times: usize) -> u64 {
     for _ in 0..times {
         people::operator_enrolment(room, "ana", Duration::from_secs(60))
             .await

@@ -1,6 +1,8 @@
 //! A whole log in memory, for tests and for logs small enough.
 
-use super::{Frontier, TileSource, node_hash};
+use std::sync::Arc;
+
+use super::{Frontier, Tile, TileSource, tile_root};
 use crate::{hash::Hash, tile::FULL_WIDTH};
 
 /// The hashes of a log in memory, by tile level.
@@ -35,7 +37,8 @@ impl MemoryLog {
             if !hashes.len().is_multiple_of(FULL_WIDTH as usize) {
                 break;
             }
-            hash = perfect_root(&hashes[hashes.len() - FULL_WIDTH as usize..]);
+            let full = hashes.last_chunk().expect("it has at least one tile");
+            hash = tile_root(full);
         }
     }
 
@@ -77,27 +80,14 @@ impl FromIterator<Hash> for MemoryLog {
 impl TileSource for MemoryLog {
     type Error = OutOfRange;
 
-    fn tile(&self, level: u8, index: u64, width: u16) -> Result<Vec<Hash>, OutOfRange> {
+    fn tile(&self, level: u8, index: u64, width: u16) -> Result<Arc<Tile>, OutOfRange> {
         let hashes = self.levels.get(usize::from(level)).ok_or(OutOfRange)?;
         let start = usize::try_from(index)
             .ok()
             .and_then(|index| index.checked_mul(FULL_WIDTH as usize))
             .ok_or(OutOfRange)?;
         let end = start.checked_add(usize::from(width)).ok_or(OutOfRange)?;
-        hashes.get(start..end).map(Vec::from).ok_or(OutOfRange)
+        let hashes = hashes.get(start..end).ok_or(OutOfRange)?;
+        Tile::new(hashes.into()).map(Arc::new).ok_or(OutOfRange)
     }
-}
-
-/// The root over a power of two of hashes.
-pub(super) fn perfect_root(hashes: &[Hash]) -> Hash {
-    let mut row = hashes.to_vec();
-    while row.len() > 1 {
-        row = row
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|[left, right]| node_hash(left, right))
-            .collect();
-    }
-    row[0]
 }

@@ -3,11 +3,12 @@
 use std::{
     cell::RefCell,
     collections::{HashMap, hash_map},
+    sync::Arc,
 };
 
 use tlog_tiles::tlog;
 
-use super::{MerkleError, check_size, memory::perfect_root};
+use super::{MerkleError, Tile, check_size};
 use crate::{
     hash::Hash,
     ids::LeafIndex,
@@ -20,11 +21,12 @@ pub trait TileSource {
     type Error;
 
     /// The first `width` hashes (1 to 256) of the tile `index` at `level`, as C2SP
-    /// tlog-tiles numbers them. A wider tile that has become available may be cut down.
+    /// tlog-tiles numbers them. A wider tile that has become available may be cut down. It is
+    /// shared, so that a source may keep it.
     ///
     /// # Errors
     /// The tile could not be had; the proof then fails with it.
-    fn tile(&self, level: u8, index: u64, width: u16) -> Result<Vec<Hash>, Self::Error>;
+    fn tile(&self, level: u8, index: u64, width: u16) -> Result<Arc<Tile>, Self::Error>;
 }
 
 /// Why a proof could not be made.
@@ -113,7 +115,7 @@ pub fn root_at<S: TileSource>(
 struct Reader<'a, S: TileSource> {
     size: u64,
     source: &'a S,
-    tiles: RefCell<HashMap<(u8, u64), Vec<Hash>>>,
+    tiles: RefCell<HashMap<(u8, u64), Arc<Tile>>>,
     // `tlog_tiles` has errors of its own only; what really failed waits here.
     failed: RefCell<Option<ProveError<S::Error>>>,
 }
@@ -144,23 +146,21 @@ impl<'a, S: TileSource> Reader<'a, S> {
 
     /// The root of the perfect subtree `n` of 2^height leaves.
     fn subtree(&self, height: u8, n: u64) -> Result<Hash, ProveError<S::Error>> {
-        let level = height / 8;
-        let span = 1_u64 << (height % 8);
-        let first = n * span;
-        let index = first / u64::from(FULL_WIDTH);
+        let (level, height) = (height / 8, height % 8);
+        let in_tile = u64::from(FULL_WIDTH) >> height;
+        let index = n / in_tile;
         let mut tiles = self.tiles.borrow_mut();
         let tile = match tiles.entry((level, index)) {
             hash_map::Entry::Occupied(tile) => tile.into_mut(),
             hash_map::Entry::Vacant(free) => free.insert(self.read(level, index)?),
         };
-        let start = (first % u64::from(FULL_WIDTH)) as usize;
-        tile.get(start..start + span as usize)
-            .map(perfect_root)
+        tile.node(height, (n % in_tile) as usize)
+            .copied()
             .ok_or(ProveError::Range(MerkleError::Proof))
     }
 
     /// A tile in the width that the tree's size gives it.
-    fn read(&self, level: u8, index: u64) -> Result<Vec<Hash>, ProveError<S::Error>> {
+    fn read(&self, level: u8, index: u64) -> Result<Arc<Tile>, ProveError<S::Error>> {
         if level > MAX_LEVEL {
             return Err(MerkleError::Size.into());
         }
@@ -171,7 +171,7 @@ impl<'a, S: TileSource> Reader<'a, S> {
             .source
             .tile(level, index, width)
             .map_err(ProveError::Source)?;
-        if tile.len() == usize::from(width) {
+        if tile.hashes().len() == usize::from(width) {
             Ok(tile)
         } else {
             Err(ProveError::Width {
@@ -197,5 +197,43 @@ impl<S: TileSource> tlog::HashReader for Reader<'_, S> {
             }
         }
         Ok(hashes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, convert::Infallible};
+
+    use super::*;
+    use crate::merkle::leaf_hash;
+
+    const SIZE: u64 = 10_000_000;
+
+    /// Notes which tiles are read.
+    #[derive(Default)]
+    struct Counted(RefCell<BTreeSet<(u8, u64)>>);
+
+    impl TileSource for Counted {
+        type Error = Infallible;
+
+        fn tile(&self, level: u8, index: u64, width: u16) -> Result<Arc<Tile>, Infallible> {
+            self.0.borrow_mut().insert((level, index));
+            let hashes = vec![leaf_hash(&[level]); usize::from(width)];
+            Ok(Arc::new(Tile::new(hashes).expect("a width of tiles")))
+        }
+    }
+
+    /// Of 10^7 entries a proof reads at most three tiles beside those of the right edge.
+    #[test]
+    fn a_proof_of_ten_million_reads_three_tiles() {
+        for index in (0..SIZE).step_by(9_973).chain([SIZE - 1]) {
+            let counted = Counted::default();
+            let at = LeafIndex::new(index).expect("small");
+            prove_inclusion(SIZE, at, &counted).expect("made");
+            let is_edge = |(level, index): &(u8, u64)| SIZE >> (8 * (level + 1)) == *index;
+            let read = counted.0.into_inner();
+            let beyond = read.iter().filter(|tile| !is_edge(tile)).count();
+            assert!(beyond <= 3, "{index}: {read:?}");
+        }
     }
 }

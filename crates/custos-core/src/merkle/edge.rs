@@ -1,15 +1,13 @@
 //! The partial tiles at the right edge of a tree, a row of hashes for each level.
 
-use custos_core::{
-    hash::Hash,
-    merkle::{Frontier, node_hash},
-};
+use super::{Frontier, Tile};
+use crate::{hash::Hash, tile::FULL_WIDTH};
 
 /// Hashes in a full tile.
-pub(in crate::app) const FULL: u64 = 256;
+const FULL: u64 = FULL_WIDTH as u64;
 
 /// A tile that is complete or has grown: level, position in its level, hashes.
-pub(in crate::app) type Grown = (u8, u64, Vec<Hash>);
+pub type Grown = (u8, u64, Vec<Hash>);
 
 /// The partial tiles of a tree, lowest level first.
 #[derive(Debug, Clone, Default)]
@@ -21,22 +19,22 @@ pub struct Edge {
 impl Edge {
     /// The edge of a tree of `size` leaves from the hashes of its partial tiles, lowest level
     /// first; `None` when their numbers do not fit the size.
-    pub(super) fn from_rows(size: u64, rows: Vec<Vec<Hash>>) -> Option<Self> {
+    pub fn from_rows(size: u64, rows: Vec<Vec<Hash>>) -> Option<Self> {
         let fits = rows
             .iter()
             .enumerate()
-            .all(|(level, row)| row.len() as u64 == width(size, level));
+            .all(|(level, row)| row.len() as u64 == edge_width(size, level));
         let complete = width_above(size, rows.len()) == 0;
         (fits && complete).then_some(Self { size, rows })
     }
 
     /// Leaves of the tree.
-    pub(super) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.size
     }
 
     /// Appends a leaf and returns the tiles that it completes, lowest level first.
-    pub(in crate::app) fn push(&mut self, leaf: Hash) -> Vec<Grown> {
+    pub fn push(&mut self, leaf: Hash) -> Vec<Grown> {
         let mut full = Vec::new();
         let mut hash = leaf;
         self.size += 1;
@@ -58,7 +56,7 @@ impl Edge {
     }
 
     /// The partial tiles that have grown since the tree had `from` leaves.
-    pub(in crate::app) fn partial_since(&self, from: u64) -> Vec<Grown> {
+    pub fn partial_since(&self, from: u64) -> Vec<Grown> {
         let grown = |(level, row): (usize, &Vec<Hash>)| {
             let changed = from >> (8 * level) != self.size >> (8 * level);
             (changed && !row.is_empty()).then(|| {
@@ -70,7 +68,7 @@ impl Edge {
     }
 
     /// The right edge as [`Frontier::to_bytes`] gives it.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for row in self.rows.iter().rev() {
             let mut rest = row.as_slice();
@@ -86,7 +84,7 @@ impl Edge {
     }
 
     /// The root of the tree.
-    pub(super) fn root(&self) -> Hash {
+    pub fn root(&self) -> Hash {
         Frontier::from_bytes(self.size, &self.to_bytes())
             .expect("an edge has as many perfect subtrees as its size says")
             .root()
@@ -94,7 +92,7 @@ impl Edge {
 }
 
 /// Hashes in the partial tile of a level.
-pub(super) fn width(size: u64, level: usize) -> u64 {
+pub fn edge_width(size: u64, level: usize) -> u64 {
     size.checked_shr(8 * u32::try_from(level).unwrap_or(u32::MAX))
         .unwrap_or(0)
         % FULL
@@ -107,21 +105,19 @@ fn width_above(size: u64, levels: usize) -> u64 {
 
 /// Root of a perfect subtree of 1 to 256 hashes.
 fn subtree(hashes: &[Hash]) -> Hash {
-    let mut level = hashes.to_vec();
-    while level.len() > 1 {
-        level = level
-            .chunks_exact(2)
-            .map(|pair| node_hash(&pair[0], &pair[1]))
-            .collect();
-    }
-    level[0]
+    let height = hashes.len().trailing_zeros() as u8;
+    let tile = Tile::new(hashes.to_vec());
+    let root = tile.and_then(|tile| tile.node(height, 0).copied());
+    root.expect("a perfect subtree has a power of two of hashes, and fits a tile")
 }
 
 #[cfg(test)]
 mod tests {
-    use custos_core::merkle::leaf_hash;
-
     use super::*;
+    use crate::{
+        merkle::leaf_hash,
+        tile::{Level, TilePath, tiles_between},
+    };
 
     #[test]
     fn the_edge_is_the_trees_and_its_tiles_are_the_standards() {
@@ -136,7 +132,7 @@ mod tests {
                 assert_eq!(edge.to_bytes(), frontier.to_bytes(), "{n}");
                 assert_eq!(edge.root(), frontier.root(), "{n}");
                 let partial = edge.partial_since(published);
-                let wanted: Vec<_> = custos_core::tile::tiles_between(published, n + 1)
+                let wanted: Vec<_> = tiles_between(published, n + 1)
                     .filter(|path| path.is_partial())
                     .map(|path| path.to_string())
                     .filter(|path| !path.starts_with("tile/entries"))
@@ -144,8 +140,8 @@ mod tests {
                 let got: Vec<_> = partial
                     .iter()
                     .map(|(level, index, row)| {
-                        let level = custos_core::tile::Level::Hashes(*level);
-                        custos_core::tile::TilePath::new(level, *index, row.len() as u16)
+                        let level = Level::Hashes(*level);
+                        TilePath::new(level, *index, row.len() as u16)
                             .expect("a tile")
                             .to_string()
                     })
