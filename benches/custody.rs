@@ -126,7 +126,7 @@ fn preparing(entries: u64) -> Result<Duration, Box<dyn std::error::Error>> {
 async fn room(folder: &Path, name: &str) -> Result<(Room, Places), Box<dyn std::error::Error>> {
     let places = Places {
         keys: folder.join(format!("{name}.keys")),
-        database: folder.join(format!("{name}.db")),
+        database: folder.join(format!("{name}.db")).into(),
     };
     let first = FirstAdministrator {
         name: "Bench".into(),
@@ -184,7 +184,7 @@ fn bare_rate(
     rows: &[EntryRow],
     per_batch: usize,
 ) -> Result<f64, Box<dyn std::error::Error>> {
-    let pool = db::Pool::open(path)?;
+    let pool = db::Pool::open(&path.into())?;
     let mut connection: Connection = pool.connect()?;
     let begin = Instant::now();
     for batch in rows.chunks(per_batch) {

@@ -71,7 +71,7 @@ async fn run(folder: &Path, items: usize) -> Outcome<()> {
 async fn founded(folder: &Path) -> Outcome<Bench> {
     let places = Places {
         keys: folder.join("keys"),
-        database: folder.join("register.db"),
+        database: folder.join("register.db").into(),
     };
     let first = FirstAdministrator {
         name: "Bench".into(),

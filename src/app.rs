@@ -21,6 +21,7 @@ pub mod exhibits;
 mod filing;
 pub mod found;
 pub mod index;
+pub mod leading;
 pub mod notices;
 pub mod objects;
 pub mod once;

@@ -30,7 +30,7 @@ use std::{fmt, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{client::error::ClientError, config::Config, telemetry};
+use crate::{client::error::ClientError, config::Config, db::Location, telemetry};
 
 /// An evidence room that can prove itself.
 #[derive(Debug, Parser)]
@@ -224,6 +224,14 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
                 unreachable!("they were run above")
             }
         }
+    })
+}
+
+/// Where the register of the settings lies.
+fn register(config: &Config) -> Result<Location, Failed> {
+    Ok(match &config.database {
+        Some(url) => Location::server(&url.0)?,
+        None => config.register().into(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Settings: built-in values, then one TOML file, then `CUSTOS_` variables.
 
+mod time;
 pub mod witness;
 
 use std::{num::NonZeroU32, path::PathBuf};
@@ -10,12 +11,17 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use time::{Clock, TimeAuthority, Timestamps};
+
 /// All settings of one room.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Folder of the register, the objects and the public log.
     pub data: PathBuf,
+    /// The register's database on a PostgreSQL server, as `postgres://...`; without it the
+    /// register is a file in `data`.
+    pub database: Option<DatabaseUrl>,
     /// Folder of the root key file; better on another disk than the data.
     pub keys: PathBuf,
     /// The file that holds what was published last, outside of the data folder; `published.mark` in
@@ -46,35 +52,6 @@ pub struct Config {
     pub time_authorities: Vec<TimeAuthority>,
 }
 
-/// How often what is known of the machine's clock is entered.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Clock {
-    /// Hours from one entry to the next, the first at the start; 0 for none but jumps.
-    pub every_hours: u32,
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        Self { every_hours: 24 }
-    }
-}
-
-/// How often time authorities stamp a checkpoint.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Timestamps {
-    /// Minutes from one token of an authority to its next while the log grows; 0 for none but when
-    /// they are asked for.
-    pub every_minutes: u32,
-}
-
-impl Default for Timestamps {
-    fn default() -> Self {
-        Self { every_minutes: 60 }
-    }
-}
-
 /// What is done for a full disk.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -95,6 +72,17 @@ impl Default for Disk {
         Self {
             reserve_mebibytes: 64,
         }
+    }
+}
+
+/// The URL of a server's database. It may hold a password, so it is never shown.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(pub String);
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseUrl(..)")
     }
 }
 
@@ -176,24 +164,6 @@ pub struct Witness {
     /// The prefix under which it shows what it confirmed, if that is another.
     #[serde(default)]
     pub monitoring: Option<String>,
-}
-
-/// Who says when a checkpoint existed (RFC 3161).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TimeAuthority {
-    /// Its name, for people and in entries.
-    pub name: String,
-    /// Where it is asked: `https://`, or `http://` on this machine.
-    pub url: String,
-    /// Files of certificates in PEM or DER: its own, or those of its issuers.
-    pub certificates: Vec<PathBuf>,
-    /// The policy that is asked for, like `1.2.3.4.5`.
-    #[serde(default)]
-    pub policy: Option<String>,
-    /// Whether its certificates may come in another order than RFC 3161 asks for.
-    #[serde(default)]
-    pub any_order: bool,
 }
 
 /// How the room is reached.
@@ -291,6 +261,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data: "data".into(),
+            database: None,
             keys: "keys/local".into(),
             mark: None,
             disk: Disk::default(),
@@ -368,8 +339,8 @@ impl Config {
             .create(&self.data)
     }
 
-    /// The register's database file.
-    pub fn database(&self) -> PathBuf {
+    /// The register's file, where it lies on no server.
+    pub fn register(&self) -> PathBuf {
         self.data.join("register.db")
     }
 }
@@ -386,7 +357,8 @@ fn is_setting(name: &figment::value::UncasedStr) -> bool {
         "clock__",
         "timestamps__",
     ];
-    ["data", "keys", "mark"].contains(&&*name) || parts.iter().any(|part| name.starts_with(part))
+    ["data", "database", "keys", "mark"].contains(&&*name)
+        || parts.iter().any(|part| name.starts_with(part))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The register: rows of the room, on SQLite.
+//! The register: rows of the room, on SQLite or on PostgreSQL.
 //!
 //! What is sensitive is encrypted before it comes here and decrypted after it left, under the
 //! keys of the row's scope ([`value`]). What may decide something is bound to the custody log
@@ -22,6 +22,8 @@ pub mod founding;
 pub mod head;
 pub mod index;
 pub mod keys;
+pub mod leases;
+pub mod location;
 pub mod mac;
 pub mod outbox;
 pub mod people;
@@ -31,6 +33,7 @@ pub mod replies;
 pub mod requests;
 pub mod rows;
 pub mod schema;
+pub mod scratch;
 pub mod sessions;
 pub mod timestamps;
 pub mod uploads;
@@ -40,6 +43,7 @@ pub mod walls;
 pub mod witnesses;
 
 pub use dialect::AnyConnection as Connection;
+pub use location::Location;
 pub use pool::{Pool, Pooled};
 
 /// What can go wrong with the register.
@@ -72,6 +76,22 @@ pub enum DbError {
     /// SQLite is older than the first version that keeps every commit.
     #[error("SQLite {0} can lose commits; 3.51.3 or newer is needed")]
     Version(String),
+    /// The server is older than the first version that keeps the bounds of a connection.
+    #[error("PostgreSQL {0} is too old for a room; 14 or newer is needed")]
+    Server(String),
+    /// This program knows no servers.
+    #[error(
+        "this program was built without PostgreSQL, so it can't use the database that the settings name; build it with `--features postgres`, or leave `database` out to keep the register in the data folder"
+    )]
+    NoServers,
+    /// The URL is not one of a server that can be used.
+    #[error("the URL of the database does not begin with `postgres://`")]
+    Url,
+    /// What is asked for is about a file, and the register lies on a server.
+    #[error(
+        "the register lies on a PostgreSQL server, which copies it itself: use `pg_dump`, then copy the data folder (docs/OPERATIONS.md)"
+    )]
+    NoFile,
     /// A row is not what the custody log says, or does not decrypt.
     #[error("row {id} of `{table}` is damaged: {what}")]
     Damaged {

@@ -283,16 +283,17 @@ impl Store {
 
     /// Removes files that writes of a killed process left half done, and gives their number.
     ///
-    /// Call it at start, before anything is written: a write under way would lose its file.
+    /// Call it at start, before anything is written: a write under way would lose its file. Where
+    /// other processes write to the same folder, what was staged by `quiet` before is theirs.
     /// Only folders have such files; in a bucket a life-cycle rule ends unfinished uploads.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: a folder cannot be read or changed.
-    pub async fn sweep_staging(&self) -> Result<u64, StoreError> {
+    pub async fn sweep_staging(&self, quiet: Duration) -> Result<u64, StoreError> {
         let Some(disk) = self.disk.clone() else {
             return Ok(0);
         };
-        let swept = tokio::task::spawn_blocking(move || disk.sweep()).await;
+        let swept = tokio::task::spawn_blocking(move || disk.sweep(quiet)).await;
         swept
             .unwrap_or_else(|stopped| Err(stopped.into()))
             .map_err(StoreError::of_io)

@@ -13,6 +13,8 @@ mod home;
 mod imports;
 #[path = "tidy/kinds.rs"]
 mod kinds;
+#[path = "tidy/migrations.rs"]
+mod migrations;
 #[path = "tidy/paths.rs"]
 mod paths;
 

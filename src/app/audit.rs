@@ -52,7 +52,7 @@ use zeroize::Zeroizing;
 pub use report::{ChainOf, Checked, Finding, MAX_NAMED_FINDINGS, Phase, Place, Progress, Report};
 
 use crate::{
-    db::{Connection, DbError, audit as register, dialect, pool},
+    db::{Connection, DbError, Location, audit as register, dialect, pool},
     keyring::{Keyring, RootFile, RootFileError, ScopeKeys},
     store::{Store, StoreError},
 };
@@ -117,7 +117,7 @@ pub enum AuditError {
 /// # Errors
 /// See [`AuditError`]; damage is in the report.
 pub async fn audit(
-    (keys, database): (&Path, &Path),
+    (keys, database): (&Path, &Location),
     store: Store,
     options: Options,
     mut progress: impl FnMut(Progress) + Send + 'static,
@@ -155,11 +155,13 @@ pub fn run(
         keyring,
     } = parts;
     let public = published::list(store, runtime)?;
+    let schema = register::wanted(connection)?;
     let mut audit = Audit {
         keyring,
         store,
         runtime,
         progress,
+        schema,
         report: Report::default(),
         room: Room::default(),
         scopes: HashMap::new(),
@@ -184,6 +186,8 @@ struct Audit<'a> {
     store: &'a Store,
     runtime: &'a Handle,
     progress: &'a mut dyn FnMut(Progress),
+    /// What the migrations make.
+    schema: register::Objects,
     report: Report,
     room: Room,
     /// Keys of every scope that there is; none where they do not unwrap.

@@ -16,6 +16,7 @@ mod mark;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use custos_core::{
     checkpoint::{SignedCheckpoint, VerifierKey},
     hash::sha256,
@@ -28,13 +29,13 @@ pub use mark::{Mark, MarkError};
 use super::{
     error::Error,
     proofs::{Published, Tiles},
-    publisher::{CHECKPOINT_PATH, Mismatch},
+    publisher::{Mismatch, published_file},
     witnesses::conflicts::{Kind, Shown, compare},
 };
 use crate::{
     db::head::Head,
     peers::witnesses::{Sender, Witness},
-    store::{Store, StoreError},
+    store::Store,
 };
 
 /// How long a witness may take to show what it confirmed, before a room starts without its word.
@@ -96,15 +97,27 @@ pub(super) struct At<'a> {
     pub(super) kept: Option<&'a [u8]>,
 }
 
-/// Compares the register with everything that is known of its log elsewhere.
+/// What is known of a log elsewhere, none of it believed yet. It is gathered before the moment
+/// of the register is fixed: of a later one it would look like a register that went back.
+pub(super) struct Held {
+    /// Who holds a note, and the note.
+    notes: Vec<(String, Vec<u8>)>,
+    /// How many of them are marks.
+    marked: usize,
+    /// The published file.
+    pub(super) file: Option<Bytes>,
+}
+
+/// Gathers what is known elsewhere of the log of this origin.
 ///
 /// # Errors
-/// The register, the store or its tiles can't be read.
-pub(super) async fn find(
-    at: &At<'_>,
+/// The store can't be read.
+pub(super) async fn held(
+    store: &Store,
     mark: &Mark,
     witnesses: &[Witness],
-) -> Result<Option<Behind>, Mismatch> {
+    origin: &str,
+) -> Result<Held, Mismatch> {
     let mut held = Vec::new();
     let mut marked = 0;
     match mark.read() {
@@ -117,27 +130,38 @@ pub(super) async fn find(
             warn!(%error, "the mark can't be read, and the register not compared with it")
         }
     }
-    match at.store.get_public(CHECKPOINT_PATH).await {
-        Ok(note) => held.push(("its public log".to_owned(), note.to_vec())),
-        Err(StoreError::NotFound { .. }) => {}
-        Err(error) => return Err(error.into()),
+    let file = published_file(store).await?;
+    if let Some(note) = &file {
+        held.push(("its public log".to_owned(), note.to_vec()));
     }
-    held.extend(shown_by(witnesses, &at.head.origin).await);
+    held.extend(shown_by(witnesses, origin).await);
+    Ok(Held {
+        notes: held,
+        marked,
+        file,
+    })
+}
+
+/// Compares the register with everything that is known of its log elsewhere.
+///
+/// # Errors
+/// The register, the store or its tiles can't be read.
+pub(super) async fn find(at: &At<'_>, held: &Held) -> Result<Option<Behind>, Mismatch> {
     let published = at.head.published;
     let kept = at.kept.and_then(|note| SignedCheckpoint::parse(note).ok());
-    for (number, (held_by, note)) in held.into_iter().enumerate() {
-        let Some((kind, held)) = contradicts(at, kept.as_ref(), &note).await? else {
+    for (number, (held_by, note)) in held.notes.iter().enumerate() {
+        let Some((kind, size)) = contradicts(at, kept.as_ref(), note).await? else {
             continue;
         };
         // What the store and witnesses show beside the register's own size is looked at by those
         // who always looked at it: start-up, and the job that asks witnesses.
-        if kind == Kind::Fork && number >= marked {
+        if kind == Kind::Fork && number >= held.marked {
             continue;
         }
         return Ok(Some(Behind {
-            held_by,
+            held_by: held_by.clone(),
             register: published,
-            held,
+            held: size,
             kind,
         }));
     }

@@ -6,7 +6,7 @@ use custos_core::checkpoint::{NoteSigner, VerifierKey};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
-    behind::Behind, error::Error, index::Indexes, notices::Outlets, proofs::Tiles,
+    behind::Behind, error::Error, index::Indexes, leading::Lead, notices::Outlets, proofs::Tiles,
     publisher::Publisher, reserve::Reserve, sessions::Entrance, timestamps::Authorities,
     views::Deliveries, witnesses::Witnesses, writer::Writer,
 };
@@ -61,6 +61,8 @@ pub struct Room {
     pub indexes: Arc<Indexes>,
     /// Those who are not signed in yet: their attempts and their passwords.
     pub entrance: Arc<Entrance>,
+    /// Whether this process does what one of several is enough for.
+    pub lead: Arc<Lead>,
     /// Publishes what was committed.
     pub publisher: Arc<Publisher>,
     /// The published tiles, from which proofs are made.

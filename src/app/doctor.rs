@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     ambient::Ambient,
-    db::copying,
+    db::{Location, copying},
     store::{has_objects, probe},
 };
 
@@ -85,8 +85,8 @@ impl Check {
 pub struct Places {
     /// Folder of objects, tiles and register.
     pub data: PathBuf,
-    /// The register's database file.
-    pub database: PathBuf,
+    /// Where the register lies.
+    pub database: Location,
     /// Folder of the root key file.
     pub keys: PathBuf,
     /// The file of the mark, where the settings name it.

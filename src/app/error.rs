@@ -124,11 +124,13 @@ impl From<diesel::result::Error> for Error {
     }
 }
 
-/// SQLite says that the disk is full in words alone.
+/// Databases say that the disk is full in words alone.
 fn is_full(error: &DbError) -> bool {
     matches!(
         error,
         DbError::Query(diesel::result::Error::DatabaseError(_, information))
-            if information.message().contains("disk is full")
+            if ["disk is full", "No space left on device"]
+                .iter()
+                .any(|words| information.message().contains(words))
     )
 }

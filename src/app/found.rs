@@ -22,7 +22,7 @@ use super::{
 use crate::{
     ambient::Ambient,
     db::{
-        DbError, Pool, bound,
+        DbError, Location, Pool, bound,
         cases::RoleRow,
         dialect, founding, head,
         keys::{self, ScopeKind},
@@ -78,7 +78,7 @@ pub struct Founded {
 /// # Errors
 /// See [`FoundError`]; nothing of a room is left that could be taken for one.
 pub fn found(
-    (keys_folder, database): (&Path, &Path),
+    (keys_folder, database): (&Path, &Location),
     origin: &str,
     administrator: &FirstAdministrator,
     ambient: &Ambient,

@@ -2,25 +2,26 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use custos_core::checkpoint::NoteSigner;
+use custos_core::{checkpoint::NoteSigner, merkle::Edge};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use super::{
-    behind::{self, At, Elsewhere, Mark},
+    behind::{self, At, Behind, Elsewhere, Held, Mark},
     context::{BUNDLES_AT_ONCE, Core, Room},
     found::bundle_name,
+    leading::Lead,
     notices::Outlets,
     proofs::Tiles,
-    publisher::{Mismatch, Publisher, recover},
+    publisher::{Among, Mismatch, Publisher, recover},
     reserve::Reserve,
     sessions::Entrance,
     writer::Writer,
 };
 use crate::{
     ambient::Ambient,
-    db::{Connection, DbError, Pool, head, keys, policies},
-    keyring::{Keyring, RootFile, RootFileError, same_disk},
+    db::{Connection, DbError, Location, Pool, dialect, head, keys, policies},
+    keyring::{Keyring, RoomKeys, RootFile, RootFileError, same_disk},
     policy::{Engine, LoadError, Source, SourceError},
     store::{Store, StoreError},
 };
@@ -30,8 +31,8 @@ use crate::{
 pub struct Places {
     /// Folder of the root key file.
     pub keys: PathBuf,
-    /// The register's database file.
-    pub database: PathBuf,
+    /// Where the register lies.
+    pub database: Location,
 }
 
 /// Why a room does not open. Nothing was written.
@@ -109,38 +110,44 @@ pub async fn open_within(
     around: Around,
 ) -> Result<Room, OpenError> {
     let Around { elsewhere, reserve } = around;
-    // SQLite would make an empty register where there is none.
-    if !places.database.is_file() {
+    // An empty register would be made where there is none.
+    if !places.database.holds_register()? {
         return Err(OpenError::NoRoom);
     }
     let keyring = Keyring::new(RootFile::open(&places.keys)?);
     let pool = Pool::open(&places.database)?;
-    if same_disk(&places.keys, &places.database) {
+    let file = places.database.file();
+    if file.is_some_and(|file| same_disk(&places.keys, file)) {
         warn!(
             "the root key lies on the disk of the data it protects: whoever takes the disk takes both"
         );
     }
-    let mut connection = pool.connect()?;
-    let head = head::read(&mut connection)?.ok_or(OpenError::NoRoom)?;
-    let room_keys = keys::room_keys(&mut connection, &keyring, head.room)?;
-    let signer = |name: &str, seed: &[u8; 32]| {
-        NoteSigner::from_seed(name, seed).map_err(|_| OpenError::Origin(head.origin.clone()))
-    };
-    let log_signer = signer(&head.origin, room_keys.log.as_bytes())?;
-    let bundle_signer = signer(&bundle_name(&head.origin), room_keys.bundle.as_bytes())?;
-    let log_key = log_signer.verifier_key().clone();
+    let mut connection = pool.connect_to_write()?;
+    let origin = head::read(&mut connection)?
+        .ok_or(OpenError::NoRoom)?
+        .origin;
     let mark = Mark::of(&places.keys, elsewhere.mark.as_deref());
-    let kept = head::checkpoint(&mut connection, head.published)?;
-    let at = At {
-        store: &store,
-        key: &log_key,
-        head: &head,
-        kept: kept.as_deref(),
-    };
-    let behind = behind::find(&at, &mark, &elsewhere.witnesses).await?;
-    let is_behind = behind.is_some();
-    let edge = recover(&mut connection, &store, &log_key, &head, is_behind).await?;
-    let engine = engine(&mut connection, &keyring, &head)?;
+    let held = behind::held(&store, &mark, &elsewhere.witnesses, &origin).await?;
+    // Other processes may be at work: everything is checked as it is at one moment.
+    dialect::fix_moment(&mut connection)?;
+    let checked = check(
+        (&mut connection, &keyring),
+        (&store, held),
+        pool.is_shared(),
+    )
+    .await;
+    dialect::leave_moment(&mut connection)?;
+    let Checked {
+        head,
+        room_keys,
+        log_signer,
+        bundle_signer,
+        kept,
+        behind,
+        edge,
+        engine,
+    } = checked?;
+    let log_key = log_signer.verifier_key().clone();
     let origin: Arc<str> = head.origin.as_str().into();
     let behind = behind.map(Arc::new);
     match &behind {
@@ -164,9 +171,10 @@ pub async fn open_within(
     });
     let room_id = head.room;
     let entrance = Arc::new(Entrance::new(&core.ambient));
+    let lead = Lead::new(&core.ambient, pool.is_shared());
     let writer = match &behind {
         Some(behind) => Writer::closed(head.size(), behind.clone()),
-        None => Writer::start(connection, core.clone(), head),
+        None => Writer::start(pool.clone(), connection, core.clone(), head),
     };
     let places = (pool.clone(), store.clone());
     let (publisher, published) = Publisher::new(places, writer.clone(), log_signer, mark, edge);
@@ -186,10 +194,64 @@ pub async fn open_within(
         sending: Arc::new(Semaphore::new(BUNDLES_AT_ONCE)),
         fatal: Arc::default(),
         entrance,
+        lead: Arc::new(lead),
         publisher: Arc::new(publisher),
         witnesses: Arc::default(),
         authorities: Arc::default(),
         behind,
+    })
+}
+
+/// What start-up found.
+struct Checked {
+    head: head::Head,
+    room_keys: RoomKeys,
+    log_signer: NoteSigner,
+    bundle_signer: NoteSigner,
+    /// The newest checkpoint that the register keeps.
+    kept: Option<Vec<u8>>,
+    behind: Option<Behind>,
+    edge: Edge,
+    engine: Engine,
+}
+
+/// Checks head, keys, tiles, checkpoint and policy set against each other.
+async fn check(
+    (connection, keyring): (&mut Connection, &Keyring),
+    (store, held): (&Store, Held),
+    is_shared: bool,
+) -> Result<Checked, OpenError> {
+    let head = head::read(connection)?.ok_or(OpenError::NoRoom)?;
+    let room_keys = keys::room_keys(connection, keyring, head.room)?;
+    let signer = |name: &str, seed: &[u8; 32]| {
+        NoteSigner::from_seed(name, seed).map_err(|_| OpenError::Origin(head.origin.clone()))
+    };
+    let log_signer = signer(&head.origin, room_keys.log.as_bytes())?;
+    let bundle_signer = signer(&bundle_name(&head.origin), room_keys.bundle.as_bytes())?;
+    let log_key = log_signer.verifier_key();
+    let kept = head::checkpoint(connection, head.published)?;
+    let at = At {
+        store,
+        key: log_key,
+        head: &head,
+        kept: kept.as_deref(),
+    };
+    let behind = behind::find(&at, &held).await?;
+    let among = Among {
+        is_behind: behind.is_some(),
+        is_shared,
+    };
+    let edge = recover((connection, store), log_key, (&head, held.file), among).await?;
+    let engine = engine(connection, keyring, &head)?;
+    Ok(Checked {
+        head,
+        room_keys,
+        log_signer,
+        bundle_signer,
+        kept,
+        behind,
+        edge,
+        engine,
     })
 }
 

@@ -13,11 +13,15 @@
 //! receipts may be asked for
 //! ```
 //!
+//! Several processes may publish one log: what each writes of tiles is equal, and the published
+//! size moves by compare-and-swap. Whoever comes late follows the register (`follow`).
+//!
 //! INVARIANT: a checkpoint is signed only for a tree that is committed, and whose right edge
 //! follows from the tiles that were published.
 
 #[cfg(test)]
 pub(in crate::app) mod faults;
+mod follow;
 mod recover;
 
 use std::sync::Arc;
@@ -31,12 +35,13 @@ use custos_core::{
 use tokio::sync::{Mutex, watch};
 use tracing::{debug, error, warn};
 
-pub use recover::{Mismatch, recover};
+pub use recover::{Among, Mismatch, published_file, recover};
 
 use super::{
     behind::Mark,
     entering::Tx,
     error::Error,
+    leading,
     writer::{Command, Stop, Writer},
 };
 use crate::{
@@ -55,6 +60,8 @@ const MAX_LEVEL: u8 = 6;
 
 /// Where the newest checkpoint stands, below `log/`.
 pub const CHECKPOINT_PATH: &str = "checkpoint";
+/// How often it is begun again where another process published meanwhile.
+const MAX_RACES: u32 = 4;
 
 /// Publishes one log.
 pub struct Publisher {
@@ -111,20 +118,33 @@ impl Publisher {
     /// The register or the store can't be used, or the published tiles do not fit the
     /// committed tree. Nothing was signed then.
     pub async fn publish(&self) -> Result<u64, Error> {
+        self.publish_leading(None).await
+    }
+
+    /// The same for a process that leads since this epoch: refused once another one does.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub async fn publish_leading(&self, epoch: Option<i64>) -> Result<u64, Error> {
         // What an older register holds beyond its checkpoint would overwrite published tiles.
         self.writer.open()?;
         let mut tip = self.edge.lock().await;
-        // What was committed before is given out first, or it never is.
-        self.give_out(&mut tip).await?;
-        let pool = self.pool.clone();
-        let head = blocking(move || {
-            head::read(&mut *pool.get()?)?
-                .ok_or_else(|| DbError::damaged("log_head", 1, "it is missing"))
-        })
-        .await?;
-        if head.published > tip.edge.size() {
-            self.catch_up(&mut tip, head.published).await?;
+        for _ in 1..MAX_RACES {
+            match self.once(&mut tip, epoch).await {
+                // Another process was faster; what is left is published on top of that.
+                Err(Error::CustodyUnavailable(Some(DbError::HeadMoved)))
+                    if self.pool.is_shared() && epoch.is_none() => {}
+                done => return done,
+            }
         }
+        self.once(&mut tip, epoch).await
+    }
+
+    async fn once(&self, tip: &mut Tip, epoch: Option<i64>) -> Result<u64, Error> {
+        // What was committed before is given out first, or it never is.
+        self.give_out(tip).await?;
+        let head = self.head().await?;
+        self.catch_up(tip, head.published).await?;
         let (from, to) = (tip.edge.size(), head.size());
         if from == to {
             return Ok(to);
@@ -144,6 +164,7 @@ impl Publisher {
                 from,
                 to,
                 note: note.clone(),
+                epoch,
             })
             .await?;
         // A crash here leaves the older file; start-up replaces it by the kept note.
@@ -151,38 +172,10 @@ impl Publisher {
             edge: next,
             pending: Some(note),
         };
-        self.give_out(&mut tip).await?;
+        self.give_out(tip).await?;
         self.make_way(from, to).await;
         debug!(log.size = to, "published a checkpoint");
         Ok(to)
-    }
-
-    /// Goes on from a note that the register keeps although nobody was told: the answer to its
-    /// commit was lost. It is given out, or the room would stand still until its next start.
-    async fn catch_up(&self, tip: &mut Tip, published: u64) -> Result<(), Error> {
-        let pool = self.pool.clone();
-        let note = blocking(move || {
-            head::checkpoint(&mut *pool.get()?, published)?
-                .ok_or_else(|| DbError::damaged("checkpoints", published, "it is missing"))
-        })
-        .await?;
-        let mut edge = tip.edge.clone();
-        self.write_tiles(&mut edge, published).await?;
-        let kept = SignedCheckpoint::parse(&note).ok();
-        let kept = kept.filter(|kept| kept.checkpoint().root() == &edge.root());
-        if kept.is_none() {
-            let what = "its root does not follow from the published tiles and the entries";
-            return Err(DbError::damaged("checkpoints", published, what).into());
-        }
-        warn!(
-            log.size = published,
-            "gives out a checkpoint that was kept without an answer"
-        );
-        *tip = Tip {
-            edge,
-            pending: Some(note),
-        };
-        self.give_out(tip).await
     }
 
     /// Puts the note in its place that is committed and not given out yet.
@@ -196,6 +189,7 @@ impl Publisher {
             let note = note.clone().into();
             self.store.put_public(CHECKPOINT_PATH, note).await?;
             tip.pending = None;
+            self.overtaken(tip.edge.size()).await?;
             self.published.send_replace(tip.edge.size());
         }
         Ok(())
@@ -309,12 +303,14 @@ struct Publish {
     from: u64,
     to: u64,
     note: Vec<u8>,
+    epoch: Option<i64>,
 }
 
 impl Command for Publish {
     type Output = ();
 
     fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
+        leading::fence(tx, self.epoch)?;
         let now: Timestamp = tx.now();
         head::publish(tx.connection, self.from, self.to, &self.note, now)?;
         Ok(())

@@ -3,9 +3,10 @@
 
 mod matrix;
 mod put_back;
+mod two;
 pub mod world;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use custos_core::{
     checkpoint::SignedCheckpoint,
@@ -14,7 +15,6 @@ use custos_core::{
     merkle,
     tile::{Level, TilePath, parse_entry_bundle},
 };
-use diesel::connection::SimpleConnection;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -52,9 +52,21 @@ impl Bench {
     /// A room whose first administrator is `ana`.
     pub fn founded(ambient: &Ambient) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = db::scratch::register(folder.path());
+        Self::founded_at(folder, database, ambient)
+    }
+
+    /// The same with its register in a file, whatever others have.
+    pub fn founded_in_file(ambient: &Ambient) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = folder.path().join("register.db").into();
+        Self::founded_at(folder, database, ambient)
+    }
+
+    fn founded_at(folder: TempDir, database: db::Location, ambient: &Ambient) -> Self {
         let places = Places {
             keys: folder.path().join("keys"),
-            database: folder.path().join("register.db"),
+            database,
         };
         let first = FirstAdministrator {
             name: "Ana Ilić".into(),
@@ -97,9 +109,9 @@ impl Bench {
         open_telling(&self.places, self.store.clone(), ambient, outlets).await
     }
 
-    /// The register's file.
-    pub fn database(&self) -> PathBuf {
-        self.places.database.clone()
+    /// Where the register lies.
+    pub fn database(&self) -> &db::Location {
+        &self.places.database
     }
 }
 
@@ -143,20 +155,7 @@ impl Command for Space {
     type Output = ();
 
     fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
-        let pages = match self.0 {
-            Some(more) => {
-                let query = "SELECT page_count FROM pragma_page_count";
-                let rows = db::dialect::raw(tx.connection, query, &[])?;
-                let db::dialect::Cell::Integer(count) = rows[0][0] else {
-                    panic!("a count of pages");
-                };
-                count + more
-            }
-            None => i64::from(u32::MAX - 1),
-        };
-        let db::Connection::Sqlite(sqlite) = tx.connection;
-        sqlite.batch_execute(&format!("PRAGMA max_page_count = {pages}"))?;
-        Ok(())
+        Ok(db::scratch::fill(tx.connection, self.0)?)
     }
 }
 
@@ -386,8 +385,6 @@ async fn a_key_that_was_undone_is_forgotten() {
 
 #[tokio::test]
 async fn start_up_refuses_what_does_not_fit_together() {
-    use diesel::connection::SimpleConnection;
-
     let bench = Bench::new();
     let room = bench.open().await.expect("opens");
     room.writer
@@ -406,16 +403,18 @@ async fn start_up_refuses_what_does_not_fit_together() {
         .await
         .expect("durable");
     drop(room);
-    let copy = bench.database().with_extension("copy");
-    let fresh = || std::fs::copy(&copy, bench.database()).expect("copied");
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = db::scratch::register(folder.path());
+    let fresh = || db::scratch::copy(&copy, bench.database());
     // The last connection is closed by the writer's thread; wait for its checkpoint.
     for _ in 0..500 {
-        if !bench.database().with_extension("db-wal").exists() {
+        let file = bench.database().file();
+        if !file.is_some_and(|file| file.with_extension("db-wal").exists()) {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    std::fs::copy(bench.database(), &copy).expect("copied");
+    db::scratch::copy(bench.database(), &copy);
     let mut refused = Vec::new();
     for damage in [
         "UPDATE log_head SET size = size - 1",
@@ -426,7 +425,7 @@ async fn start_up_refuses_what_does_not_fit_together() {
         "DELETE FROM entries WHERE idx = (SELECT max(idx) FROM entries)",
         "UPDATE entries SET leaf = zeroblob(33) WHERE idx = (SELECT max(idx) FROM entries)",
         "INSERT INTO entries (idx, id, leaf, writes_rows) \
-         SELECT max(idx) + 1, zeroblob(16), zeroblob(33), 0 FROM entries",
+         SELECT max(idx) + 1, zeroblob(16), zeroblob(33), FALSE FROM entries",
         "UPDATE checkpoints SET note = substr(note, 2)",
         "DELETE FROM checkpoints",
         "UPDATE wrapped_keys SET wrapped = zeroblob(104) WHERE purpose = 'log'",
@@ -434,10 +433,7 @@ async fn start_up_refuses_what_does_not_fit_together() {
         "UPDATE policies SET salt = zeroblob(16)",
     ] {
         fresh();
-        let url = bench.database().to_string_lossy().into_owned();
-        let db::Connection::Sqlite(mut sqlite) = db::dialect::connect(&url).expect("connects");
-        sqlite.batch_execute(damage).expect("damaged");
-        drop(sqlite);
+        db::scratch::run(bench.database(), damage);
         match bench.open().await {
             Ok(room) => match room.behind {
                 Some(behind) => refused.push(behind.to_string()),

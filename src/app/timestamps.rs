@@ -1,4 +1,4 @@
-//! Time of others: tokens of time authorities over anchor checkpoints (decision 20).
+//! Time of others: tokens of time authorities over anchor checkpoints (decision 21).
 //!
 //! ```text
 //! checkpoint published ── its hash is shown to an authority, apart from everything else

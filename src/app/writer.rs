@@ -14,7 +14,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
     behind::Behind,
@@ -24,7 +24,7 @@ use super::{
     stock::Stock,
 };
 use crate::db::{
-    Connection, DbError,
+    Connection, DbError, Pool,
     dialect::{self, Undone},
     head::{self, Head},
 };
@@ -37,6 +37,10 @@ const MAX_WAITING_COMMANDS: usize = 4_096;
 const PATIENCE_PART: u32 = 4;
 /// The longest such wait.
 const MAX_PATIENCE: Duration = Duration::from_millis(2);
+/// How long a server that is gone is waited for.
+const RECONNECTING: Duration = Duration::from_secs(30);
+/// The pause between two attempts to reach it.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// How often it looks who came.
 const GATHER_PAUSE: Duration = Duration::from_micros(20);
 
@@ -98,10 +102,11 @@ struct Closed {
 
 impl Writer {
     /// Starts the thread on a connection of its own, at the head that start-up checked.
-    pub fn start(connection: Connection, core: Arc<Core>, head: Head) -> Self {
+    pub fn start(pool: Pool, connection: Connection, core: Arc<Core>, head: Head) -> Self {
         let (jobs, receiver) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (size, committed) = watch::channel(head.size());
         let thread = Thread {
+            pool,
             connection,
             head,
             known: Known::default(),
@@ -229,6 +234,8 @@ impl<C: Command> Job for Typed<C> {
 type Outcome = (Box<dyn Job>, Result<Vec<Entered>, Error>);
 
 struct Thread {
+    /// Where another connection comes from when a server closed this one.
+    pool: Pool,
     connection: Connection,
     core: Arc<Core>,
     /// The head as committed. INVARIANT: equals the database's row between batches, or the
@@ -313,10 +320,29 @@ impl Thread {
                     return Err(error);
                 }
                 self.known.forget();
-                self.head = head::read(&mut self.connection)?.ok_or(DbError::HeadMoved)?;
+                self.head = self.head_as_it_is()?;
                 // It may have been committed all the same; then it is published like any other.
                 self.size.send_replace(self.head.size());
                 Ok(())
+            }
+        }
+    }
+
+    /// The head as the database has it, after nobody knows what became of a batch. Of a server
+    /// the connection may be lost; another one is tried for as long as [`RECONNECTING`].
+    fn head_as_it_is(&mut self) -> Result<Head, DbError> {
+        let give_up = Instant::now() + RECONNECTING;
+        loop {
+            let found = head::read(&mut self.connection);
+            let found = found.and_then(|head| head.ok_or(DbError::HeadMoved));
+            let lost = matches!(found, Err(DbError::Query(_))) && self.pool.is_shared();
+            if !lost || Instant::now() >= give_up {
+                return found;
+            }
+            thread::sleep(RECONNECT_PAUSE);
+            match self.pool.connect_to_write() {
+                Ok(connection) => self.connection = connection,
+                Err(error) => warn!(%error, "the database can't be reached yet"),
             }
         }
     }

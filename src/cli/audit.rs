@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Failed;
+use super::{Failed, register};
 use crate::{
     ambient::Ambient,
     app::{
@@ -59,13 +59,14 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
 
 /// Audits the room that the settings name, with progress on a terminal.
 pub(super) async fn examine(config: &Config, content: Content) -> Result<Report, Failed> {
-    if !config.database().is_file() {
+    let database = register(config)?;
+    if !database.holds_register()? {
         return Err(AuditError::NoRoom.into());
     }
     let bar = bar();
     let shown = bar.clone();
     let report = audit::audit(
-        (&config.keys, &config.database()),
+        (&config.keys, &database),
         Store::to_read(&config.data)?,
         Options {
             content,

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::{Failed, audit};
+use super::{Failed, audit, register};
 use crate::{
     ambient::Ambient,
     app::backup::{self, Facts, Options, Phase, Progress, Source, Taken},
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failed> {
     let source = Source {
         data: config.data.clone(),
-        database: config.database(),
+        database: register(config)?,
         keys: config.keys.clone(),
     };
     let options = Options {

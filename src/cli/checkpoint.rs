@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::PathBuf, process::ExitCode};
 use clap::{Args, Subcommand};
 use custos_core::checkpoint::MAX_CHECKPOINT_BYTES;
 
-use super::{Failed, say};
+use super::{Failed, register, say};
 use crate::{
     app::{
         open::Places,
@@ -40,7 +40,7 @@ pub(super) struct Compare {
 pub(super) async fn run(config: &Config, command: &Checkpoint) -> Result<ExitCode, Failed> {
     let places = Places {
         keys: config.keys.clone(),
-        database: config.database(),
+        database: register(config)?,
     };
     match command {
         Checkpoint::Compare(asked) => compare(config, &places, &asked.files).await,

@@ -12,7 +12,7 @@ use clap::Args;
 use custos_core::ids::AccountId;
 use futures::StreamExt;
 
-use super::{Failed, outlets, serve};
+use super::{Failed, outlets, register, serve};
 use crate::{
     ambient::Ambient,
     app::{
@@ -54,6 +54,8 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     let mut config = config.clone();
     config.data = folder.join("data");
     config.keys = folder.join("keys");
+    // It is thrown away with its folder.
+    config.database = None;
     config.http.port = port;
     // A name on this machine has no certificate.
     config.http.tls = Tls::default();
@@ -62,7 +64,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     config.make_data()?;
     let ambient = Ambient::system();
     let founder = demo::founder();
-    let places = (config.keys.as_path(), config.database());
+    let places = (config.keys.as_path(), register(&config)?);
     let founded = found((places.0, &places.1), demo::ORIGIN, &founder, &ambient)?;
     let room = serve::open(&config, ambient, outlets::outlets(&config)?).await?;
     let administrator = demo::at_the_keyboard(&room, founded.administrator, founded.person);

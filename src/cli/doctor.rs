@@ -5,7 +5,7 @@ use std::{net::IpAddr, process::ExitCode, time::Duration};
 use clap::Args;
 use serde_json::json;
 
-use super::{Failed, edge, outlets, timestamp, witnesses};
+use super::{Failed, edge, outlets, register, timestamp, witnesses};
 use crate::{
     ambient::Ambient,
     app::doctor::{Check, Places, Status, examine},
@@ -40,7 +40,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     checks.extend(authorities(config).await);
     let places = Places {
         data: config.data.clone(),
-        database: config.database(),
+        database: register(config)?,
         keys: config.keys.clone(),
         mark: config.mark.clone(),
         reserve: config.disk.reserve_bytes(),

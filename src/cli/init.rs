@@ -4,7 +4,7 @@ use std::{fs, process::ExitCode};
 
 use clap::Args;
 
-use super::{Failed, serve};
+use super::{Failed, register, serve};
 use crate::{
     ambient::Ambient,
     app::{
@@ -44,7 +44,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
         login: arguments.login.clone(),
     };
     let ambient = Ambient::system();
-    let places = (config.keys.as_path(), config.database());
+    let places = (config.keys.as_path(), register(config)?);
     let founded = found((places.0, &places.1), &arguments.origin, &first, &ambient)?;
     let room = serve::open(config, ambient, Outlets::default()).await?;
     room.publisher.publish().await?;

@@ -44,6 +44,13 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
         (_, true) => Wish::EvenDamaged,
         _ => Wish::Restore,
     };
+    if config.database.is_some() && !arguments.check {
+        return Err(Failed::because(
+            "the settings name a database on a server, and a backup holds a register in a file: \
+             leave `database` out to restore it, or restore the server's own copy with \
+             `pg_restore` (docs/OPERATIONS.md); nothing was changed",
+        ));
+    }
     let bar = audit::bar();
     let places = (config.data.as_path(), config.keys.as_path());
     let ambient = Ambient::system();

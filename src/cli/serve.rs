@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{Failed, edge::edge, outlets, timestamp::authorities, witnesses::witnesses};
+use super::{Failed, edge::edge, outlets, register, timestamp::authorities, witnesses::witnesses};
 use crate::{
     ambient::Ambient,
     app::{
@@ -26,6 +26,7 @@ use crate::{
         auditing::Pace,
         backup,
         behind::Elsewhere,
+        leading,
         notices::Outlets,
         open::{self, Around, OpenError, Places},
         reserve::Reserve,
@@ -80,10 +81,10 @@ pub(super) async fn open(
     }
     let places = Places {
         keys: config.keys.clone(),
-        database: config.database(),
+        database: register(config)?,
     };
     // A store would be made where there is none, and a restore wants an empty folder.
-    if !places.database.is_file() {
+    if !places.database.holds_register()? {
         return Err(OpenError::NoRoom.into());
     }
     let elsewhere = Elsewhere {
@@ -164,6 +165,9 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     };
     if stopped || room.writer.is_stopped() {
         return Err(broken());
+    }
+    if let Err(error) = leading::give_up(&room, true).await {
+        warn!(%error, "the lease could not be given up, and ends by itself");
     }
     // What was acknowledged is durable; publishing it now spares the next start the wait.
     if let Err(error) = room.publisher.publish().await {

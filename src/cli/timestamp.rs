@@ -13,7 +13,7 @@ use std::{
 use custos_core::timestamp::{Anchor, MAX_CERTIFICATE_BYTES};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::{Failed, outlets::is_plain, say};
+use super::{Failed, outlets::is_plain, register, say};
 use crate::{
     app::{open::Places, timestamps::newest_beside},
     config::{self, Config},
@@ -117,7 +117,7 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     }
     let places = Places {
         keys: config.keys.clone(),
-        database: config.database(),
+        database: register(config)?,
     };
     let before = newest_beside(&places)?;
     ask(&config.data)

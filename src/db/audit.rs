@@ -15,11 +15,11 @@ use custos_core::{
 
 pub use rows::{Opened, RawRow, Unseal, rows, rows_with};
 use rows::{id_of, scope_of, shown};
-pub use schema::{faults, migrations};
+pub use schema::{Objects, faults, migrations, wanted};
 
 use super::{
     Connection, DbError,
-    dialect::{Cell, Given, raw},
+    dialect::{Cell, Given, is_integer, raw},
     entries::EntryRow,
 };
 use crate::keyring::Wrapped;
@@ -88,11 +88,13 @@ pub fn entries(
     after: i64,
     limit: i64,
 ) -> Result<Vec<RawEntry>, DbError> {
-    let query = "SELECT idx, id, leaf, scope_id, scope_nth, item_nth, subject_id, subject_nth, \
-                 link, body, writes_rows FROM entries WHERE idx > ? AND typeof(idx) = 'integer' \
-                 ORDER BY idx LIMIT ?";
+    let query = format!(
+        "SELECT idx, id, leaf, scope_id, scope_nth, item_nth, subject_id, subject_nth, link, body, \
+         writes_rows FROM entries WHERE idx > ? AND {} ORDER BY idx LIMIT ?",
+        is_integer(connection, "idx")
+    );
     let given = [Given::Integer(after), Given::Integer(limit)];
-    Ok(raw(connection, query, &given)?
+    Ok(raw(connection, &query, &given)?
         .iter()
         .map(|row| entry(row))
         .collect())
@@ -171,10 +173,12 @@ pub fn checkpoints(
     above: i64,
     limit: i64,
 ) -> Result<Vec<RawCheckpoint>, DbError> {
-    let query = "SELECT size, note, time FROM checkpoints WHERE size > ? \
-                 AND typeof(size) = 'integer' ORDER BY size LIMIT ?";
+    let whole = is_integer(connection, "size");
+    let query = format!(
+        "SELECT size, note, time FROM checkpoints WHERE size > ? AND {whole} ORDER BY size LIMIT ?"
+    );
     let given = [Given::Integer(above), Given::Integer(limit)];
-    let rows = raw(connection, query, &given)?;
+    let rows = raw(connection, &query, &given)?;
     Ok(rows
         .iter()
         .filter_map(|row| {
@@ -192,8 +196,9 @@ pub fn checkpoints(
 /// # Errors
 /// The table can't be read.
 pub fn newest_checkpoint(connection: &mut Connection) -> Result<Option<RawCheckpoint>, DbError> {
-    let query = "SELECT max(size) FROM checkpoints WHERE typeof(size) = 'integer'";
-    let rows = raw(connection, query, &[])?;
+    let whole = is_integer(connection, "size");
+    let query = format!("SELECT max(size) FROM checkpoints WHERE {whole}");
+    let rows = raw(connection, &query, &[])?;
     let Some(size) = rows.first().and_then(|row| integer(&row[0])) else {
         return Ok(None);
     };
@@ -219,7 +224,8 @@ pub fn unnumbered(
     let mut found = Vec::new();
     for (table, column) in [("entries", "idx"), ("checkpoints", "size")] {
         let query = format!(
-            "SELECT {column} FROM {table} WHERE typeof({column}) <> 'integer' LIMIT {MAX_ODD_ROWS}"
+            "SELECT {column} FROM {table} WHERE NOT ({}) LIMIT {MAX_ODD_ROWS}",
+            is_integer(connection, column)
         );
         let rows = raw(connection, &query, &[])?;
         found.extend(rows.iter().map(|row| (table, column, shown(&row[0]))));

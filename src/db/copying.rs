@@ -1,13 +1,11 @@
 //! What a backup and a doctor read of a register: without a permit, without keys, and on
 //! connections that can't write.
 
-use std::path::Path;
-
 use custos_core::ids::{Id, ObjectId, Timestamp};
 
 use super::{
-    Connection, DbError,
-    dialect::{self, Cell, Given, raw},
+    Connection, DbError, Location,
+    dialect::{self, Cell, Depth, Given, raw},
     head::{self, Head},
     pool,
 };
@@ -40,40 +38,20 @@ pub fn pending(connection: &mut Connection) -> Result<Vec<String>, DbError> {
     Ok(pool::behind(connection)?.1)
 }
 
-/// What SQLite finds wrong with the file; empty when it is whole.
+/// What the database finds wrong with its file; empty when it is whole.
 ///
 /// # Errors
 /// It can't be read at all.
 pub fn faults(connection: &mut Connection) -> Result<Vec<String>, DbError> {
-    let rows = raw(
-        connection,
-        &format!("PRAGMA quick_check({MAX_FAULTS})"),
-        &[],
-    )?;
-    Ok(rows
-        .iter()
-        .map(|row| match &row[0] {
-            Cell::Text(said) => String::from_utf8_lossy(said).into_owned(),
-            _ => String::new(),
-        })
-        .filter(|said| said != "ok")
-        .collect())
+    dialect::faults(connection, Depth::Quick, MAX_FAULTS)
 }
 
-/// How the database keeps its journal: `wal` in a room's register.
+/// How a database file keeps its journal: `wal` in a room's register.
 ///
 /// # Errors
 /// It can't be read.
-pub fn journal(connection: &mut Connection) -> Result<String, DbError> {
-    let rows = raw(
-        connection,
-        "SELECT journal_mode FROM pragma_journal_mode",
-        &[],
-    )?;
-    match rows.first().map(|row| &row[0]) {
-        Some(Cell::Text(mode)) => Ok(String::from_utf8_lossy(mode).into_owned()),
-        _ => Ok(String::new()),
-    }
+pub fn journal(connection: &mut Connection) -> Result<Option<String>, DbError> {
+    dialect::journal(connection)
 }
 
 /// The head of the log with the newest published checkpoint: its note and its time.
@@ -192,10 +170,14 @@ fn odd() -> DbError {
     DbError::damaged("items", "?", "it names an object that is no id")
 }
 
-/// Opens the register of a room that may be at work.
+/// Opens the register of a room that may be at work. A file is opened so that nothing can be
+/// written in it.
 ///
 /// # Errors
-/// See [`connect_to_read`].
-pub fn open(path: &Path) -> Result<Connection, DbError> {
-    connect_to_read(path, Others::MayWrite)
+/// See [`connect_to_read`]; a server does not answer.
+pub fn open(at: &Location) -> Result<Connection, DbError> {
+    match at {
+        Location::File(path) => connect_to_read(path, Others::MayWrite),
+        Location::Server(_) => dialect::connect(at),
+    }
 }

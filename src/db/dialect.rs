@@ -1,109 +1,92 @@
 //! The only place that knows which database this is.
 
+#[cfg(feature = "postgres")]
+mod catalog;
 mod copy;
 #[cfg(test)]
 pub(crate) mod faults;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod raw;
+mod sqlite;
 mod statements;
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::OnceLock;
 
-use diesel::{
-    Connection as _, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query,
-    sql_types::Text,
-};
+use custos_core::ids::Timestamp;
+use diesel::connection::SimpleConnection;
 
 pub use copy::{Others, connect_to_read, copy_into};
-pub use raw::{Cell, Given, raw, snapshot};
+#[cfg(feature = "postgres")]
+pub use postgres::alone;
+pub use raw::{Cell, Given, raw};
 pub use statements::insert_entry;
-use statements::{Release, Savepoint};
 
-use super::DbError;
+use super::{DbError, location::Location, pool};
 
 /// A connection to the room's database.
 #[derive(diesel::MultiConnection)]
 pub enum AnyConnection {
     /// The embedded default.
     Sqlite(diesel::SqliteConnection),
+    /// A server.
+    #[cfg(feature = "postgres")]
+    Postgres(diesel::PgConnection),
 }
 
-/// SQLite's first version without the WAL-reset bug that loses commits.
-const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+/// What a connection is for: how long a server lets it take, and be silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Requests: a reader of the pool.
+    Serve,
+    /// The writer.
+    Write,
+    /// What reads everything, like an audit, and what brings the schema up to date.
+    Examine,
+}
 
-/// How long a reader waits for the writer's lock, in milliseconds.
-const BUSY_TIMEOUT_MS: u32 = 10_000;
+/// How closely the database's own file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Tables alone.
+    Quick,
+    /// Tables and indexes.
+    Whole,
+}
 
-/// Pause before a database that is just being closed is tried again.
-const CLOSING_PAUSE: Duration = Duration::from_millis(20);
-
-/// What every connection must be set to before it is used, and reads back as.
-const PRAGMAS: [(&str, &str, &str); 6] = [
-    ("journal_mode", "WAL", "wal"),
-    ("synchronous", "FULL", "2"),
-    ("secure_delete", "ON", "1"),
-    // What a statement or savepoint sets aside stays in memory, not in a file of its own.
-    ("temp_store", "MEMORY", "2"),
-    ("trusted_schema", "OFF", "0"),
-    ("foreign_keys", "ON", "1"),
-];
-
-/// Sets a new connection up and reads every setting back.
-///
-/// The last connection to a database holds it for a moment while it closes, and SQLite then
-/// answers a new one "locked" without waiting; so this tries again for as long as a reader
-/// would wait for the writer.
+/// Opens one connection for what reads everything.
 ///
 /// # Errors
-/// [`DbError::Setting`] names what the database does not keep; [`DbError::Version`] a library
-/// that is too old.
-pub fn prepare(connection: &mut AnyConnection) -> Result<(), DbError> {
-    let give_up = Instant::now() + Duration::from_millis(BUSY_TIMEOUT_MS.into());
-    loop {
-        match settle(connection) {
-            Err(DbError::Query(error)) if is_locked(&error) && Instant::now() < give_up => {
-                thread::sleep(CLOSING_PAUSE);
-            }
-            settled => return settled,
+/// As [`connect_for`].
+pub fn connect(at: &Location) -> Result<AnyConnection, DbError> {
+    connect_for(at, Work::Examine)
+}
+
+/// Opens one connection, sets it up and reads every setting back.
+///
+/// # Errors
+/// It can't be opened; [`DbError::Setting`] names what the database does not keep,
+/// [`DbError::Version`] and [`DbError::Server`] one that is too old; [`DbError::NoServers`] when
+/// this program was built without servers.
+pub fn connect_for(at: &Location, work: Work) -> Result<AnyConnection, DbError> {
+    match at {
+        Location::File(path) => {
+            let path = path
+                .to_str()
+                .ok_or_else(|| DbError::Pool("its path is not UTF-8".into()))?;
+            sqlite::connect(path).map(AnyConnection::Sqlite)
+        }
+        #[cfg(feature = "postgres")]
+        Location::Server(url) => postgres::connect(url, work).map(AnyConnection::Postgres),
+        #[cfg(not(feature = "postgres"))]
+        Location::Server(_) => {
+            let _ = work;
+            Err(DbError::NoServers)
         }
     }
 }
 
-fn is_locked(error: &diesel::result::Error) -> bool {
-    matches!(
-        error,
-        diesel::result::Error::DatabaseError(_, information)
-            if information.message().contains("database is locked")
-    )
-}
-
-fn settle(connection: &mut AnyConnection) -> Result<(), DbError> {
-    let AnyConnection::Sqlite(sqlite) = connection;
-    check_version(sqlite)?;
-    sqlite.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};"))?;
-    for (pragma, set, read) in PRAGMAS {
-        // Setting the journal mode asks for a lock that a connection which is just closing
-        // may hold, and does not wait for it; so it is set only where it is not yet.
-        if pragma == "journal_mode" && setting(sqlite, pragma)? == read {
-            continue;
-        }
-        sqlite.batch_execute(&format!("PRAGMA {pragma} = {set};"))?;
-        let got = setting(sqlite, pragma)?;
-        // A database in memory keeps no write-ahead log; only tests use one.
-        if got != read && !(pragma == "journal_mode" && got == "memory") {
-            return Err(DbError::Setting {
-                name: pragma,
-                wanted: set,
-                got,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Runs `change` in a transaction that takes the write lock with its first statement.
+/// Runs `change` in a transaction that takes the writers' lock with its first statement.
 ///
 /// # Errors
 /// Those of `change`, and those of beginning and committing.
@@ -111,15 +94,18 @@ pub fn write<T, E: From<diesel::result::Error>>(
     connection: &mut AnyConnection,
     change: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
 ) -> Result<T, E> {
-    let AnyConnection::Sqlite(sqlite) = connection;
-    sqlite.batch_execute("BEGIN IMMEDIATE")?;
+    match connection {
+        AnyConnection::Sqlite(sqlite) => sqlite.batch_execute("BEGIN IMMEDIATE")?,
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(server) => postgres::begin(server)?,
+    }
     let result = change(connection).and_then(|value| {
         // A crash before this line leaves nothing of the batch; after it, all of it.
         commit(connection)?;
         Ok(value)
     });
     if result.is_err()
-        && let Err(rollback) = finish(connection, "ROLLBACK")
+        && let Err(rollback) = connection.batch_execute("ROLLBACK")
     {
         // The first error is the one to tell. Where the database gave the transaction up by
         // itself, as on a full disk, there is nothing left to roll back.
@@ -130,15 +116,18 @@ pub fn write<T, E: From<diesel::result::Error>>(
 
 #[cfg(not(test))]
 fn commit(connection: &mut AnyConnection) -> Result<(), diesel::result::Error> {
-    finish(connection, "COMMIT")
+    committing(connection)
 }
 
 #[cfg(test)]
 use faults::commit;
 
-fn finish(connection: &mut AnyConnection, statement: &str) -> Result<(), diesel::result::Error> {
-    let AnyConnection::Sqlite(sqlite) = connection;
-    sqlite.batch_execute(statement)
+fn committing(connection: &mut AnyConnection) -> Result<(), diesel::result::Error> {
+    connection.batch_execute(match connection {
+        AnyConnection::Sqlite(_) => "COMMIT",
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => postgres::COMMIT,
+    })
 }
 
 /// What was undone when a savepoint failed.
@@ -161,57 +150,158 @@ pub fn savepoint<T, E: From<diesel::result::Error>>(
     change: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
 ) -> Result<T, Undone<E>> {
     let lost = |error: diesel::result::Error| Undone::Transaction(E::from(error));
-    let AnyConnection::Sqlite(sqlite) = connection;
-    Savepoint.execute(sqlite).map_err(lost)?;
+    statements::savepoint(connection).map_err(lost)?;
     match change(connection) {
         Ok(value) => {
-            let AnyConnection::Sqlite(sqlite) = connection;
-            Release.execute(sqlite).map_err(lost)?;
+            statements::release(connection).map_err(lost)?;
             Ok(value)
         }
         // A savepoint can be rolled back exactly while its transaction is there.
-        Err(error) => match finish(connection, "ROLLBACK TO command; RELEASE command") {
+        Err(error) => match connection.batch_execute("ROLLBACK TO command; RELEASE command") {
             Ok(()) => Err(Undone::Savepoint(error)),
             Err(_) => Err(Undone::Transaction(error)),
         },
     }
 }
 
-/// Opens one connection to the database at `url`.
+/// Runs `read` on one moment of the database, and lets it write nothing. Not within another.
 ///
 /// # Errors
-/// It can't be opened, or [`prepare`] refuses it.
-pub fn connect(url: &str) -> Result<AnyConnection, DbError> {
-    let sqlite = diesel::SqliteConnection::establish(url)?;
-    let mut connection = AnyConnection::Sqlite(sqlite);
-    prepare(&mut connection)?;
-    Ok(connection)
+/// The moment can't be fixed, or given up.
+pub fn snapshot<T>(
+    connection: &mut AnyConnection,
+    read: impl FnOnce(&mut AnyConnection) -> T,
+) -> Result<T, DbError> {
+    fix_moment(connection)?;
+    let value = read(connection);
+    leave_moment(connection)?;
+    Ok(value)
 }
 
-#[derive(QueryableByName)]
-struct Setting {
-    #[diesel(sql_type = Text)]
-    value: String,
+/// Fixes one moment of the database for what `connection` reads from here on; it can't write.
+///
+/// # Errors
+/// It can't be fixed.
+pub fn fix_moment(connection: &mut AnyConnection) -> Result<(), DbError> {
+    Ok(connection.batch_execute(match connection {
+        AnyConnection::Sqlite(_) => "SAVEPOINT snapshot; PRAGMA query_only = ON;",
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    })?)
 }
 
-/// What a setting reads as; the table-valued form names its column after the pragma.
-fn setting(sqlite: &mut diesel::SqliteConnection, pragma: &str) -> Result<String, DbError> {
-    let got: Setting = sql_query(format!(
-        "SELECT CAST({pragma} AS TEXT) AS value FROM pragma_{pragma}"
-    ))
-    .get_result(sqlite)?;
-    Ok(got.value)
+/// Gives the moment up that [`fix_moment`] fixed.
+///
+/// # Errors
+/// The connection is lost.
+pub fn leave_moment(connection: &mut AnyConnection) -> Result<(), DbError> {
+    Ok(connection.batch_execute(match connection {
+        AnyConnection::Sqlite(_) => "PRAGMA query_only = OFF; RELEASE snapshot;",
+        // Also after a query that failed, which is told by that query.
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => "COMMIT",
+    })?)
 }
 
-fn check_version(sqlite: &mut diesel::SqliteConnection) -> Result<(), DbError> {
-    let version: Setting = sql_query("SELECT sqlite_version() AS value").get_result(sqlite)?;
-    let mut parts = version
-        .value
-        .split('.')
-        .map(|part| part.parse().unwrap_or(0));
-    let mut next = || parts.next().unwrap_or(0);
-    if (next(), next(), next()) < OLDEST_SQLITE {
-        return Err(DbError::Version(version.value));
+/// Whether there is a table of this name, a constant of this program.
+///
+/// # Errors
+/// The database does not say.
+pub fn has_table(connection: &mut AnyConnection, name: &'static str) -> Result<bool, DbError> {
+    let query = match connection {
+        AnyConnection::Sqlite(_) => {
+            format!("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '{name}'")
+        }
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => {
+            format!("SELECT 1 WHERE to_regclass('{name}') IS NOT NULL")
+        }
+    };
+    Ok(!raw(connection, &query, &[])?.is_empty())
+}
+
+/// The condition that the column `column` holds an integer, whatever else may lie there.
+pub fn is_integer(connection: &AnyConnection, column: &'static str) -> String {
+    match connection {
+        AnyConnection::Sqlite(_) => format!("typeof({column}) = 'integer'"),
+        // A server's columns hold what they are declared as.
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => format!("{column} IS NOT NULL"),
     }
-    Ok(())
+}
+
+/// What the database finds wrong with its own file, at most so many; empty where it finds
+/// nothing, and on a server, whose operator looks at its files.
+///
+/// # Errors
+/// It can't be read at all.
+pub fn faults(
+    connection: &mut AnyConnection,
+    depth: Depth,
+    most: usize,
+) -> Result<Vec<String>, DbError> {
+    match connection {
+        AnyConnection::Sqlite(_) => sqlite::faults(connection, depth, most),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => Ok(Vec::new()),
+    }
+}
+
+/// How the database keeps its journal, where that is to be asked: `wal` in a room's register.
+///
+/// # Errors
+/// It can't be read.
+pub fn journal(connection: &mut AnyConnection) -> Result<Option<String>, DbError> {
+    match connection {
+        AnyConnection::Sqlite(_) => sqlite::journal(connection).map(Some),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => Ok(None),
+    }
+}
+
+/// Name and definition of everything in the register's schema.
+///
+/// # Errors
+/// It can't be read.
+pub fn described(connection: &mut AnyConnection) -> Result<Vec<(String, String)>, DbError> {
+    match connection {
+        AnyConnection::Sqlite(_) => sqlite::described(connection),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(server) => catalog::described(server),
+    }
+}
+
+/// The same of what the migrations make of an empty database of that kind; nothing is kept of
+/// it. Not within a moment or a transaction.
+///
+/// # Errors
+/// The migrations can't be run.
+pub fn wanted(connection: &mut AnyConnection) -> Result<Vec<(String, String)>, DbError> {
+    static EMBEDDED: OnceLock<Vec<(String, String)>> = OnceLock::new();
+    match connection {
+        AnyConnection::Sqlite(_) => {
+            if let Some(wanted) = EMBEDDED.get() {
+                return Ok(wanted.clone());
+            }
+            let mut empty = connect(&Location::File(":memory:".into()))?;
+            pool::migrate(&mut empty)?;
+            let made = described(&mut empty)?;
+            Ok(EMBEDDED.get_or_init(|| made).clone())
+        }
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(server) => catalog::wanted(server),
+    }
+}
+
+/// The time of the clock that all processes at the database have in common, in microseconds
+/// since 1970: a server's own, else the one that is given.
+///
+/// # Errors
+/// The server does not say.
+pub fn clock(connection: &mut AnyConnection, own: Timestamp) -> Result<i64, DbError> {
+    match connection {
+        AnyConnection::Sqlite(_) => Ok(own.micros()),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(server) => postgres::clock(server),
+    }
 }

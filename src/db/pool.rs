@@ -1,20 +1,23 @@
 //! Connections, and the schema they need.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use diesel::{
+    backend::Backend,
     migration::MigrationSource,
-    r2d2::{self, ConnectionManager, CustomizeConnection, PooledConnection},
+    r2d2::{self, ManageConnection, PooledConnection, R2D2Connection},
     sqlite::Sqlite,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
-    Connection, DbError,
-    dialect::{self, Cell},
+    Connection, DbError, Location,
+    dialect::{self, Cell, Work},
 };
 
 const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+#[cfg(feature = "postgres")]
+pub(super) const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// Connections kept for readers; the writer has one of its own.
 const READERS: u32 = 8;
@@ -25,41 +28,76 @@ const WAIT_SECONDS: u64 = 10;
 /// Readers of one room's database.
 #[derive(Clone)]
 pub struct Pool {
-    pool: r2d2::Pool<ConnectionManager<Connection>>,
-    url: String,
+    pool: r2d2::Pool<Readers>,
+    at: Location,
 }
 
 /// A borrowed connection.
-pub type Pooled = PooledConnection<ConnectionManager<Connection>>;
+pub type Pooled = PooledConnection<Readers>;
+
+/// Makes readers.
+#[derive(Debug)]
+pub struct Readers(Location);
+
+impl ManageConnection for Readers {
+    type Connection = Connection;
+    type Error = DbError;
+
+    fn connect(&self) -> Result<Connection, DbError> {
+        dialect::connect_for(&self.0, Work::Serve)
+    }
+
+    fn is_valid(&self, connection: &mut Connection) -> Result<(), DbError> {
+        Ok(connection.ping()?)
+    }
+
+    fn has_broken(&self, connection: &mut Connection) -> bool {
+        std::thread::panicking() || connection.is_broken()
+    }
+}
 
 impl Pool {
-    /// Opens the database file, brings its schema up to date, and keeps readers ready.
+    /// Opens the database, brings its schema up to date, and keeps readers ready.
     ///
     /// # Errors
     /// It can't be opened, is newer than this program, or does not keep a needed setting.
-    pub fn open(path: &Path) -> Result<Self, DbError> {
-        let url = path
-            .to_str()
-            .ok_or_else(|| DbError::Pool("its path is not UTF-8".into()))?
-            .to_string();
-        let mut first = dialect::connect(&url)?;
+    pub fn open(at: &Location) -> Result<Self, DbError> {
+        let mut first = dialect::connect(at)?;
         migrate(&mut first)?;
         let pool = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(1))
             .connection_timeout(Duration::from_secs(WAIT_SECONDS))
-            .connection_customizer(Box::new(Prepared))
-            .build(ConnectionManager::new(&url))
+            .build(Readers(at.clone()))
             .map_err(|error| DbError::Pool(error.to_string()))?;
-        Ok(Self { pool, url })
+        let at = at.clone();
+        Ok(Self { pool, at })
+    }
+
+    /// Whether other processes may be at work in the database.
+    pub fn is_shared(&self) -> bool {
+        self.at.file().is_none()
+    }
+
+    /// Where the database lies.
+    pub fn location(&self) -> &Location {
+        &self.at
+    }
+
+    /// A connection of its own, for what reads everything.
+    ///
+    /// # Errors
+    /// It can't be opened.
+    pub fn connect(&self) -> Result<Connection, DbError> {
+        dialect::connect(&self.at)
     }
 
     /// A connection of its own, for the writer.
     ///
     /// # Errors
     /// It can't be opened.
-    pub fn connect(&self) -> Result<Connection, DbError> {
-        dialect::connect(&self.url)
+    pub fn connect_to_write(&self) -> Result<Connection, DbError> {
+        dialect::connect_for(&self.at, Work::Write)
     }
 
     /// Borrows a reader.
@@ -73,19 +111,16 @@ impl Pool {
     }
 }
 
-/// Opens the database file as it is: no schema is brought up to date, nothing is written.
+/// Opens the database as it is: no schema is brought up to date, nothing is written.
 ///
 /// # Errors
 /// It is not there, or can't be opened.
-pub fn open_unchanged(path: &Path) -> Result<Connection, DbError> {
+pub fn open_unchanged(at: &Location) -> Result<Connection, DbError> {
     // SQLite would make an empty database where there is none.
-    if !path.is_file() {
+    if at.file().is_some_and(|path| !path.is_file()) {
         return Err(DbError::Pool("its file is not there".into()));
     }
-    let url = path
-        .to_str()
-        .ok_or_else(|| DbError::Pool("its path is not UTF-8".into()))?;
-    dialect::connect(url)
+    dialect::connect(at)
 }
 
 /// Brings the schema up to date.
@@ -95,7 +130,13 @@ pub fn open_unchanged(path: &Path) -> Result<Connection, DbError> {
 /// undoes that migration.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), DbError> {
     refuse_newer(connection)?;
-    run_pending(connection, SQLITE_MIGRATIONS)
+    match connection {
+        Connection::Sqlite(sqlite) => run_pending(sqlite, SQLITE_MIGRATIONS),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(server) => {
+            dialect::alone(server, |server| run_pending(server, POSTGRES_MIGRATIONS))
+        }
+    }
 }
 
 /// Refuses a schema with a migration that this program does not know.
@@ -112,12 +153,11 @@ pub(super) fn refuse_newer(connection: &mut Connection) -> Result<(), DbError> {
 }
 
 /// Each migration is a transaction of its own: a crash leaves the schema before or after it.
-fn run_pending(
-    connection: &mut Connection,
-    migrations: impl MigrationSource<Sqlite>,
+fn run_pending<C: MigrationHarness<DB>, DB: Backend>(
+    connection: &mut C,
+    migrations: impl MigrationSource<DB>,
 ) -> Result<(), DbError> {
-    let Connection::Sqlite(sqlite) = connection;
-    sqlite
+    connection
         .run_pending_migrations(migrations)
         .map(drop)
         .map_err(|error| DbError::Migration(error.to_string()))
@@ -130,8 +170,7 @@ fn run_pending(
 /// They can't be read.
 pub(super) fn behind(connection: &mut Connection) -> Result<(Vec<String>, Vec<String>), DbError> {
     let known = known()?;
-    let made = "SELECT 1 FROM sqlite_schema WHERE name = '__diesel_schema_migrations'";
-    if dialect::raw(connection, made, &[])?.is_empty() {
+    if !dialect::has_table(connection, "__diesel_schema_migrations")? {
         // An empty database: its first migration makes that table.
         return Ok((Vec::new(), known));
     }
@@ -160,19 +199,10 @@ pub(super) fn known() -> Result<Vec<String>, DbError> {
         .collect())
 }
 
-#[derive(Debug)]
-struct Prepared;
-
-impl CustomizeConnection<Connection, r2d2::Error> for Prepared {
-    fn on_acquire(&self, connection: &mut Connection) -> Result<(), r2d2::Error> {
-        dialect::prepare(connection).map_err(|error| {
-            r2d2::Error::QueryError(diesel::result::Error::QueryBuilderError(error.into()))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use diesel::{
         connection::SimpleConnection,
         migration::{Migration, MigrationMetadata, MigrationName, MigrationVersion},
@@ -194,12 +224,16 @@ mod tests {
     }
 
     fn connect(path: &Path) -> Connection {
-        dialect::connect(path.to_str().expect("UTF-8")).expect("connects")
+        dialect::connect(&path.into()).expect("connects")
     }
 
     fn run(connection: &mut Connection, statements: &str) {
-        let Connection::Sqlite(sqlite) = connection;
-        sqlite.batch_execute(statements).expect("done");
+        connection.batch_execute(statements).expect("done");
+    }
+
+    fn faults(connection: &mut Connection) -> Vec<String> {
+        let wanted = audit::wanted(connection).expect("made");
+        audit::faults(connection, &wanted).expect("read")
     }
 
     fn versions(connection: &mut Connection) -> usize {
@@ -210,25 +244,25 @@ mod tests {
     #[test]
     fn the_present_schema_is_accepted_and_left_as_it_is() {
         let (_folder, path) = file("");
-        drop(Pool::open(&path).expect("made"));
+        drop(Pool::open(&path.as_path().into()).expect("made"));
         let before = versions(&mut connect(&path));
-        let pool = Pool::open(&path).expect("accepted");
+        let pool = Pool::open(&path.as_path().into()).expect("accepted");
         let mut connection = pool.connect().expect("connects");
         assert_eq!(versions(&mut connection), before);
         assert_eq!(behind(&mut connection).expect("read"), (vec![], vec![]));
-        assert!(audit::faults(&mut connection).expect("read").is_empty());
+        assert!(faults(&mut connection).is_empty());
     }
 
     #[test]
     fn a_newer_schema_is_refused_by_name_and_left_as_it_is() {
         let (_folder, path) = file("");
-        drop(Pool::open(&path).expect("made"));
+        drop(Pool::open(&path.as_path().into()).expect("made"));
         let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001');
                      CREATE TABLE of_tomorrow (x);";
         run(&mut connect(&path), newer);
         let before = versions(&mut connect(&path));
         for refused in [
-            Pool::open(&path).map(drop),
+            Pool::open(&path.as_path().into()).map(drop),
             copying::schema(&mut connect(&path)).map(drop),
         ] {
             let said = refused.expect_err("refused").to_string();
@@ -244,11 +278,11 @@ mod tests {
         run(&mut connect(&path), row);
         let mut older = connect(&path);
         assert_eq!(copying::schema(&mut older).expect("read"), RELEASED_VERSION);
-        let pool = Pool::open(&path).expect("migrated");
+        let pool = Pool::open(&path.as_path().into()).expect("migrated");
         let mut connection = pool.connect().expect("connects");
         assert_eq!(behind(&mut connection).expect("read"), (vec![], vec![]));
         // What the migrations make of an empty database, they make of a released one, too.
-        let faults = audit::faults(&mut connection).expect("read");
+        let faults = faults(&mut connection);
         assert!(faults.is_empty(), "{faults:?}");
         let kept = dialect::raw(&mut connection, "SELECT id FROM scopes", &[]).expect("read");
         assert_eq!(kept, [[Cell::Blob(vec![1])]]);
@@ -311,8 +345,13 @@ mod tests {
     fn a_pending_migration_runs_whole_or_not_at_all() {
         let (_folder, path) = file(RELEASED);
         let mut connection = connect(&path);
+        let run = |connection: &mut Connection, migrations: OfTomorrow| match connection {
+            Connection::Sqlite(sqlite) => run_pending(sqlite, migrations),
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(_) => panic!("a file"),
+        };
         let half = OfTomorrow("CREATE TABLE of_tomorrow (x); INSERT INTO nowhere VALUES (1);");
-        let failed = run_pending(&mut connection, half).expect_err("it fails");
+        let failed = run(&mut connection, half).expect_err("it fails");
         assert!(
             failed.to_string().contains("brought up to date"),
             "{failed}"
@@ -324,7 +363,7 @@ mod tests {
                 .is_empty()
         );
         let whole = OfTomorrow("CREATE TABLE of_tomorrow (x);");
-        run_pending(&mut connection, whole).expect("it runs");
+        run(&mut connection, whole).expect("it runs");
         assert_eq!(
             dialect::raw(&mut connection, made, &[])
                 .expect("read")
@@ -332,6 +371,6 @@ mod tests {
             1
         );
         // This program then is the older one.
-        Pool::open(&path).err().expect("refused");
+        Pool::open(&path.as_path().into()).err().expect("refused");
     }
 }

@@ -382,6 +382,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    leases (name) {
+        name -> Text,
+        holder -> Binary,
+        epoch -> BigInt,
+        until -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     log_head,
     entries,
@@ -412,5 +421,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     addresses,
     cosignatures,
     timestamps,
-    conflicts
+    conflicts,
+    leases
 );

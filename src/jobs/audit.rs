@@ -16,6 +16,11 @@ const AGAIN: Duration = Duration::from_secs(600);
 /// Runs for ever. Where the rounds stand is kept in the folder `data`.
 pub async fn run(room: &Room, data: PathBuf, pace: Pace) {
     loop {
+        // Where the rounds stand is kept in a folder that all have in common.
+        if !room.lead.holds() {
+            tokio::time::sleep(AGAIN).await;
+            continue;
+        }
         match auditing::due_in(room, &data, pace.every) {
             Ok(left) => tokio::time::sleep(left).await,
             Err(error) => {

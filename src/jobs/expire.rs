@@ -15,6 +15,10 @@ const MAX_AT_ONCE: i64 = 256;
 /// Runs for ever.
 pub async fn run(room: &Room) {
     loop {
+        if !room.lead.holds() {
+            tokio::time::sleep(EVERY).await;
+            continue;
+        }
         let ended = views::close_ended(room, MAX_AT_ONCE).await;
         if ended
             .as_ref()

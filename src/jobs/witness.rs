@@ -27,6 +27,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause that grows by itself.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
+/// How often a process looks whether it leads now.
+const NOT_LEADING: Duration = Duration::from_secs(3);
 /// How often it is looked for checkpoints that were left in the data folder.
 const SELDOM_LOOK: Duration = Duration::from_secs(60);
 
@@ -63,6 +65,10 @@ async fn way(room: &Room, sender: &Sender, watched: &Watched) {
     loop {
         // What is published from here on is asked for again.
         published.mark_unchanged();
+        if !room.lead.holds() {
+            tokio::time::sleep(NOT_LEADING).await;
+            continue;
+        }
         let asked = asking::ask(room, sender, watched).await;
         match pause(asked, &mut failures) {
             Some(pause) => tokio::time::sleep(pause).await,

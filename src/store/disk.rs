@@ -106,7 +106,7 @@ impl Disk {
     /// Removes what [`is_staged`] names below the root and was staged before this store was
     /// opened, durably; gives the number of files. What this process stages meanwhile, a deposit
     /// or a tile, stays: without it its rename would fail.
-    pub(super) fn sweep(&self) -> io::Result<u64> {
+    pub(super) fn sweep(&self, quiet: Duration) -> io::Result<u64> {
         let mut removed = 0;
         let mut open = vec![(self.root.clone(), 0)];
         while let Some((directory, depth)) = open.pop() {
@@ -127,7 +127,7 @@ impl Disk {
                     open.push((entry.path(), depth + 1));
                 } else if kind.is_file()
                     && is_staged(&entry.file_name().to_string_lossy())
-                    && self.is_left_over(&entry)?
+                    && self.is_left_over(&entry, quiet)?
                 {
                     fs::remove_file(entry.path())?;
                     removed += 1;
@@ -140,10 +140,11 @@ impl Disk {
         Ok(removed)
     }
 
-    /// Whether nobody here wrote to the file; also not, when it is gone meanwhile.
-    fn is_left_over(&self, file: &fs::DirEntry) -> io::Result<bool> {
+    /// Whether nobody here wrote to the file, and nobody else for as long as `quiet`; also not,
+    /// when it is gone meanwhile.
+    fn is_left_over(&self, file: &fs::DirEntry, quiet: Duration) -> io::Result<bool> {
         match file.metadata().and_then(|found| found.modified()) {
-            Ok(modified) => Ok(modified + CLOCK_LAG < self.opened),
+            Ok(modified) => Ok(modified + CLOCK_LAG + quiet < self.opened),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }

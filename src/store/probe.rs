@@ -79,7 +79,13 @@ mod tests {
         probe(folder.path(), OBJECT).expect("it takes bytes");
         let shard = folder.path().join("objects/5c");
         assert_eq!(fs::read_dir(&shard).expect("a folder").count(), 0);
-        assert_eq!(store.sweep_staging().await.expect("swept"), 0);
+        assert_eq!(
+            store
+                .sweep_staging(std::time::Duration::ZERO)
+                .await
+                .expect("swept"),
+            0
+        );
         fs::remove_dir(&shard).expect("removed");
         let error = probe(folder.path(), OBJECT).expect_err("nowhere to write");
         assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");

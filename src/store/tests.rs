@@ -165,8 +165,20 @@ async fn what_a_killed_process_left_is_swept_and_nothing_else() {
     fs::write(&own, b"half a tile").expect("written");
     let listed: Vec<Listed> = store.list_objects().try_collect().await.expect("a list");
     assert_eq!(listed.len(), 1);
-    assert_eq!(store.sweep_staging().await.expect("it is swept"), 2);
-    assert_eq!(store.sweep_staging().await.expect("nothing is left"), 0);
+    assert_eq!(
+        store
+            .sweep_staging(std::time::Duration::ZERO)
+            .await
+            .expect("it is swept"),
+        2
+    );
+    assert_eq!(
+        store
+            .sweep_staging(std::time::Duration::ZERO)
+            .await
+            .expect("nothing is left"),
+        0
+    );
     fs::remove_file(own).expect("it was left");
     assert_eq!(files(folder.path()), before);
 }

@@ -214,10 +214,14 @@ class Room:
     def launch(self):
         """Starts the server and does not wait for it."""
         with open(self.folder / "server.log", "ab") as output:
-            self.process = subprocess.Popen(
-                [self.program, "serve"], env=self.environment(), cwd=self.folder,
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            )
+            self.process = self.popen(output)
+
+    def popen(self, output):
+        """The server, which writes what it says to a file."""
+        return subprocess.Popen(
+            [self.program, "serve"], env=self.environment(), cwd=self.folder,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )
 
     def start(self):
         """Starts the server and waits until it answers; gives the seconds that took."""

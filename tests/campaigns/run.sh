@@ -9,16 +9,17 @@ cd "$(dirname "$0")/../.."
 
 cycles=100
 rounds=1
+turns=2
 files=600
 faults=1
 fills=1
 case ${1-} in
   '') ;;
-  --long) cycles=2000 rounds=20 files=10000 faults=25 fills=10 ;;
+  --long) cycles=2000 rounds=20 turns=30 files=10000 faults=25 fills=10 ;;
   *) echo "usage: tests/campaigns/run.sh [--long]" >&2; exit 2 ;;
 esac
 [ -n "${CUSTOS_BIN-}" ] && [ -n "${CUSTOS_VERIFY_BIN-}" ] ||
-  cargo build --quiet --locked -p custos -p custos-verify --bins
+  cargo build --quiet --locked -p custos -p custos-verify --features custos/postgres --bins
 python3 tests/campaigns/kill.py --cycles "$cycles"
 python3 tests/campaigns/syscalls.py --each "$faults"
 python3 tests/campaigns/full.py --rounds "$fills"
@@ -26,6 +27,7 @@ python3 tests/campaigns/backup.py --rounds "$rounds"
 python3 tests/campaigns/bulk.py --files "$files"
 python3 tests/campaigns/case.py
 python3 tests/campaigns/slow.py ${1+"$1"}
+python3 tests/campaigns/two.py --rounds "$turns"
 : "${CUSTOS_PYTHON:=$PWD/target/venv/bin/python}"
 "$CUSTOS_PYTHON" tests/campaigns/api.py ${1+"$1"}
 if [ "${1-}" = --long ]; then

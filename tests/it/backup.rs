@@ -24,7 +24,7 @@ use custos::{
 };
 use tempfile::TempDir;
 
-use crate::support::bench::Bench;
+use crate::support::{TestApp, bench::Bench};
 
 /// A room at work with three items, and a place for backups.
 struct Vault {
@@ -35,7 +35,7 @@ struct Vault {
 impl Vault {
     async fn new() -> Self {
         let vault = Self {
-            bench: Bench::new().await,
+            bench: Bench::at(TestApp::start_in_file().await).await,
             folder: tempfile::tempdir().expect("a folder"),
         };
         for size in [0, 20, 100_000] {
@@ -62,7 +62,7 @@ impl Vault {
     fn source(&self) -> Source {
         Source {
             data: self.room().join("store"),
-            database: self.room().join("register.db"),
+            database: self.room().join("register.db").into(),
             keys: self.room().join("keys"),
         }
     }
@@ -93,8 +93,9 @@ impl Vault {
     async fn audit(&self, to: &str) -> Report {
         let data = self.at(to);
         let store = Store::to_read(&data).expect("a store");
-        let places = (self.room().join("keys"), data.join("register.db"));
-        let places = (places.0.as_path(), places.1.as_path());
+        let database = data.join("register.db").into();
+        let places = (self.room().join("keys"), database);
+        let places = (places.0.as_path(), &places.1);
         let report = audit::audit(places, store, AuditOptions::default(), |_| ());
         report.await.expect("audited")
     }
@@ -117,7 +118,7 @@ impl Vault {
         let data = self.at(to);
         let places = Places {
             keys,
-            database: data.join("register.db"),
+            database: data.join("register.db").into(),
         };
         let store = Store::local(&data).expect("a store");
         open(&places, store, Ambient::system()).await

@@ -5,9 +5,8 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use custos::{
     ambient::Ambient,
     app::doctor::{Check, Places, Status, examine},
-    db::{Connection, dialect},
+    db::scratch,
 };
-use diesel::connection::SimpleConnection;
 use serde_json::json;
 
 use crate::support::bench::Bench;
@@ -16,7 +15,7 @@ fn places(bench: &Bench) -> Places {
     let folder = bench.app.folder.path();
     Places {
         data: folder.join("store"),
-        database: folder.join("register.db"),
+        database: bench.app.room.pool.location().clone(),
         keys: folder.join("keys"),
         mark: None,
         reserve: 0,
@@ -41,9 +40,7 @@ fn mode(path: &Path, mode: u32) {
 }
 
 fn sql(places: &Places, statements: &str) {
-    let path = places.database.to_str().expect("UTF-8");
-    let Connection::Sqlite(mut sqlite) = dialect::connect(path).expect("connects");
-    sqlite.batch_execute(statements).expect("done");
+    scratch::run(&places.database, statements);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,8 +157,13 @@ async fn what_is_wrong_is_named_with_a_way_out() {
     fs::remove_file(&checkpoint).expect("removed");
     let checks = examined(&places).await;
     let check = found(&checks, "checkpoint");
-    assert_eq!(check.status, Status::Warning);
-    assert!(check.what.contains("missing"), "{check:?}");
+    if scratch::is_served() {
+        // A process among others looks after the file, and the doctor looks more than once.
+        assert_eq!(check.status, Status::Ok, "{check:?}");
+    } else {
+        assert_eq!(check.status, Status::Warning);
+        assert!(check.what.contains("missing"), "{check:?}");
+    }
     fs::write(&checkpoint, &note).expect("written");
 
     fs::rename(places.data.join("objects"), places.data.join("elsewhere")).expect("moved");
@@ -177,7 +179,7 @@ async fn what_is_wrong_in_the_register_is_named() {
     // A century after everything that a clock of today says.
     sql(
         &places,
-        "UPDATE log_head SET time = time + 100 * 365 * 86400 * 1000000",
+        "UPDATE log_head SET time = time + 3153600000000000",
     );
     let checks = examined(&places).await;
     let clock = found(&checks, "clock");
@@ -201,7 +203,7 @@ async fn where_nothing_is_nothing_is_made() {
     let folder = tempfile::tempdir().expect("a folder");
     let nowhere = Places {
         data: folder.path().join("data"),
-        database: folder.path().join("data/register.db"),
+        database: folder.path().join("data/register.db").into(),
         keys: folder.path().join("keys"),
         mark: None,
         reserve: 0,

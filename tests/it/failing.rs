@@ -6,7 +6,7 @@ use custos::{
         entering::Tx,
         writer::{Command, Stop},
     },
-    db::{Connection, dialect},
+    db::scratch,
 };
 use diesel::connection::SimpleConnection;
 use reqwest::{Method, Response};
@@ -14,24 +14,14 @@ use serde_json::{Value, json};
 
 use crate::support::{WHY, bench::Bench};
 
-/// More pages than any test's register has.
-const PLENTY: i64 = 1 << 30;
-
 /// Lets the register grow by so many pages and no further.
-struct Space(i64);
+struct Space(Option<i64>);
 
 impl Command for Space {
     type Output = ();
 
     fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
-        let query = "SELECT page_count FROM pragma_page_count";
-        let rows = dialect::raw(tx.connection, query, &[])?;
-        let dialect::Cell::Integer(pages) = rows[0][0] else {
-            panic!("a count of pages");
-        };
-        let Connection::Sqlite(sqlite) = tx.connection;
-        sqlite.batch_execute(&format!("PRAGMA max_page_count = {}", pages + self.0))?;
-        Ok(())
+        Ok(scratch::fill(tx.connection, self.0)?)
     }
 }
 
@@ -69,7 +59,13 @@ async fn problem(answer: Response, status: u16) -> String {
 async fn a_full_disk_keeps_nothing_of_a_deposit_and_loses_nothing() {
     let bench = Bench::new().await;
     let address = bench.upload().await;
-    bench.app.room.writer.submit(Space(0)).await.expect("set");
+    bench
+        .app
+        .room
+        .writer
+        .submit(Space(Some(0)))
+        .await
+        .expect("set");
     let told = problem(bench.send(&address).await, 507).await;
     assert!(told.contains("the disk is full"), "{told}");
     assert_eq!(bench.objects(), 0);
@@ -77,7 +73,7 @@ async fn a_full_disk_keeps_nothing_of_a_deposit_and_loses_nothing() {
         .app
         .room
         .writer
-        .submit(Space(PLENTY))
+        .submit(Space(None))
         .await
         .expect("set");
     assert_eq!(bench.items().await, 0);
@@ -94,10 +90,7 @@ async fn nothing_is_given_out_while_custody_cannot_be_written() {
     let sent: Value = serde_json::from_str(&sent).expect("JSON");
     let item = sent["item"].as_str().expect("an id");
     // Somebody else holds the register's lock for longer than the writer waits.
-    let register = bench.app.folder.path().join("register.db");
-    let url = register.to_str().expect("a path");
-    let Connection::Sqlite(mut holder) = dialect::connect(url).expect("connects");
-    holder.batch_execute("BEGIN IMMEDIATE").expect("locked");
+    let mut holder = scratch::lock(bench.app.room.pool.location());
     let reason = json!({"purpose": "investigation", "why": WHY, "download": true});
     let path = format!("/items/{item}/views");
     let refused = bench

@@ -32,7 +32,7 @@ const ORIGIN: &str = "room.example/log";
 async fn opened(folder: &Path, witnesses: Vec<Witness>) -> Room {
     let places = Places {
         keys: folder.join("keys"),
-        database: folder.join("register.db"),
+        database: folder.join("register.db").into(),
     };
     let store = Store::local(&folder.join("store")).expect("a store");
     let elsewhere = Elsewhere {
@@ -50,7 +50,7 @@ async fn opened(folder: &Path, witnesses: Vec<Witness>) -> Room {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_folder_beside_its_mark_serves_the_public_log_alone() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_in_file().await;
     let folder = tempfile::tempdir().expect("a folder");
     app.room.publisher.publish().await.expect("published");
     copy_folder(app.folder.path(), folder.path());
@@ -112,7 +112,7 @@ async fn an_older_folder_beside_its_mark_serves_the_public_log_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_machine_is_found_by_a_witness_before_it_works() {
     let witness = TestWitness::found("witness.example");
-    let app = TestApp::start_witnessed(ORIGIN, vec![witness.known()]).await;
+    let app = TestApp::start_in_file_witnessed(ORIGIN, vec![witness.known()]).await;
     let serving = witness.serve(&[(ORIGIN, &app.room.log_key)]).await;
     grow(&app.room, 1).await;
     let folder = tempfile::tempdir().expect("a folder");

@@ -24,7 +24,7 @@ impl Audit<'_> {
     /// Whether the file is whole and its schema that of this program.
     pub(super) fn database(&mut self, connection: &mut Connection) -> Result<(), AuditError> {
         self.progress(Phase::Database, 0, 1);
-        for fault in register::faults(connection)? {
+        for fault in register::faults(connection, &self.schema)? {
             self.report.found(Place::Database, fault);
         }
         let (unknown, pending) = register::migrations(connection)?;

@@ -6,6 +6,7 @@ use std::{
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use futures::TryStreamExt;
@@ -52,7 +53,7 @@ impl Folder {
             Err(error) => return Err(error),
         };
         let store = Store::local(root)?;
-        store.sweep_staging().await?;
+        store.sweep_staging(Duration::ZERO).await?;
         let mut known = BTreeMap::new();
         if let Some(before) = &before {
             known.extend(before.files.iter().map(|(part, mark)| (*part, *mark)));

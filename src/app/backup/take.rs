@@ -24,6 +24,7 @@ use super::{
 use crate::{
     ambient::Ambient,
     db::{
+        DbError, Location,
         copying::{self, Others, Standing},
         evidence,
     },
@@ -43,8 +44,8 @@ const TRUST: &str = "trust.policy";
 pub struct Source {
     /// Folder of objects and tiles.
     pub data: PathBuf,
-    /// The register's database file.
-    pub database: PathBuf,
+    /// Where the register lies.
+    pub database: Location,
     /// Folder of the root key file.
     pub keys: PathBuf,
 }
@@ -88,10 +89,13 @@ pub async fn take(
     ambient: &Ambient,
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<Taken, BackupError> {
-    if !source.database.is_file() {
+    let Location::File(database) = &source.database else {
+        return Err(DbError::NoFile.into());
+    };
+    if !database.is_file() {
         return Err(BackupError::NoRoom);
     }
-    refuse_other_user(&source.database)?;
+    refuse_other_user(database)?;
     refuse_within(&source.data, to)?;
     let mut work = Work {
         source,
@@ -365,7 +369,7 @@ impl Work<'_> {
             "the root key was asked for and is not there; this backup is without it",
         );
         warn(
-            same_disk(&self.source.database, &self.folder.root),
+            (self.source.database.file()).is_some_and(|file| same_disk(file, &self.folder.root)),
             "the backup lies on the disk of the room: it helps against mistakes, not against the \
              loss of the disk",
         );

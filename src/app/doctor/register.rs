@@ -126,8 +126,8 @@ fn look(connection: &mut Connection) -> Result<Option<Check>, DbError> {
             "take a backup; the next start brings it up to date, and there is no way back",
         )));
     }
-    let journal = copying::journal(connection)?;
-    Ok((journal != "wal").then(|| {
+    let odd = copying::journal(connection)?.filter(|journal| journal != "wal");
+    Ok(odd.map(|journal| {
         Check::warning(
             NAME,
             format!("it keeps its journal as `{journal}`, not `wal`"),

@@ -1,5 +1,6 @@
 //! What start-up re-checks before anything is written: right edge, published checkpoint, head.
 
+use bytes::Bytes;
 use custos_core::{
     checkpoint::{SignedCheckpoint, VerifierKey},
     merkle::{self, Edge, edge_width},
@@ -35,17 +36,38 @@ pub enum Mismatch {
 /// Entries that are read at once while the unpublished ones are replayed.
 const REPLAY_ENTRIES: u64 = 4_096;
 
+/// The published file, for [`recover`]: it is read before the moment of the register is fixed,
+/// because a file of a later moment would look like a register that went back.
+///
+/// # Errors
+/// The store can't be read.
+pub async fn published_file(store: &Store) -> Result<Option<Bytes>, StoreError> {
+    match store.get_public(CHECKPOINT_PATH).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where a register stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Among {
+    /// Behind what was published of it.
+    pub is_behind: bool,
+    /// Among other processes that write to it.
+    pub is_shared: bool,
+}
+
 /// Checks that published checkpoint, tiles and head agree, and gives the edge from which
 /// publishing goes on. Of a register that is behind what was published nothing is written.
 ///
 /// # Errors
 /// [`Mismatch`] names what does not agree.
 pub async fn recover(
-    connection: &mut Connection,
-    store: &Store,
+    (connection, store): (&mut Connection, &Store),
     key: &VerifierKey,
-    head: &Head,
-    is_behind: bool,
+    (head, file): (&Head, Option<Bytes>),
+    among: Among,
 ) -> Result<Edge, Mismatch> {
     let edge = published_edge(store, head.published).await?;
     if head.published > 0 {
@@ -60,10 +82,13 @@ pub async fn recover(
             )));
         }
         // Where more was published, nothing is put right here.
-        if !is_behind {
-            check_file(store, key, &kept).await?;
+        let is_older = !among.is_behind && check_file(file.as_deref(), key, &kept)?;
+        // Among other processes one that publishes does this, within a second.
+        if is_older && !among.is_shared {
+            let note = kept.as_bytes().to_vec().into();
+            store.put_public(CHECKPOINT_PATH, note).await?;
         }
-    } else if !is_behind && store.get_public(CHECKPOINT_PATH).await.is_ok() {
+    } else if !among.is_behind && file.is_some() {
         return Err(disagree(
             "a checkpoint was published, but the register knows of none: it is older than what was published",
         ));
@@ -73,7 +98,7 @@ pub async fn recover(
 }
 
 /// The partial tiles of the published tree.
-async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mismatch> {
+pub(super) async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mismatch> {
     let mut rows = Vec::new();
     for level in 0.. {
         let shift = 8 * level as u32;
@@ -101,25 +126,21 @@ async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mismatch> {
         .ok_or_else(|| disagree("the published tiles do not fit the published size"))
 }
 
-/// The published file is the kept note, or older; then the kept note replaces it.
-async fn check_file(
-    store: &Store,
+/// The published file is the kept note, or older, or missing; says whether it is to be replaced.
+fn check_file(
+    file: Option<&[u8]>,
     key: &VerifierKey,
     kept: &SignedCheckpoint,
-) -> Result<(), Mismatch> {
-    let file = match store.get_public(CHECKPOINT_PATH).await {
-        Ok(bytes) if bytes == kept.as_bytes() => return Ok(()),
-        Ok(bytes) => bytes,
-        Err(StoreError::NotFound { .. }) => {
+) -> Result<bool, Mismatch> {
+    let file = match file {
+        Some(bytes) if bytes == kept.as_bytes() => return Ok(false),
+        Some(bytes) => bytes,
+        None => {
             warn!("the published checkpoint was missing and is written again");
-            store
-                .put_public(CHECKPOINT_PATH, kept.as_bytes().to_vec().into())
-                .await?;
-            return Ok(());
+            return Ok(true);
         }
-        Err(error) => return Err(error.into()),
     };
-    let file = check_note(&file, key, "the published checkpoint")?;
+    let file = check_note(file, key, "the published checkpoint")?;
     let (published, known) = (file.checkpoint().size(), kept.checkpoint().size());
     if published > known {
         return Err(disagree(format!(
@@ -132,10 +153,7 @@ async fn check_file(
         )));
     }
     // A crash between the register's commit and the file left the older one.
-    store
-        .put_public(CHECKPOINT_PATH, kept.as_bytes().to_vec().into())
-        .await?;
-    Ok(())
+    Ok(true)
 }
 
 fn check_note(note: &[u8], key: &VerifierKey, what: &str) -> Result<SignedCheckpoint, Mismatch> {

@@ -1,6 +1,11 @@
 //! Rooms that were put back to an older state: what finds it, what they still do, and what is told.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use custos_core::{
@@ -11,6 +16,7 @@ use futures::TryStreamExt;
 
 use super::{Bench, Cover, check_log};
 use crate::{
+    ambient::Ambient,
     app::{Error, Room, behind::Behind, publisher::Mismatch, witnesses::conflicts::Kind},
     app::{open::OpenError, public},
     store::Store,
@@ -36,6 +42,10 @@ struct Rolled {
 }
 
 impl Bench {
+    fn file(&self) -> &Path {
+        self.database().file().expect("its register is a file")
+    }
+
     fn mark(&self) -> PathBuf {
         self.places.keys.join("published.mark")
     }
@@ -44,7 +54,7 @@ impl Bench {
     /// last, and takes the write-ahead log away.
     async fn left(&self) {
         for _ in 0..500 {
-            if !self.database().with_extension("db-wal").exists() {
+            if !self.file().with_extension("db-wal").exists() {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -62,7 +72,7 @@ impl Bench {
             public.insert(path, bytes);
         }
         State {
-            register: fs::read(self.database()).expect("read"),
+            register: fs::read(self.file()).expect("read"),
             public,
             mark: fs::read(self.mark()).expect("read"),
         }
@@ -77,7 +87,7 @@ async fn cover(room: &Room, count: usize) -> u64 {
 
 impl Rolled {
     async fn new() -> Self {
-        let bench = Bench::new();
+        let bench = Bench::founded_in_file(&Ambient::system());
         let room = bench.open().await.expect("opens");
         let older = cover(&room, 5).await;
         drop(room);
@@ -99,7 +109,7 @@ impl Rolled {
     /// Puts a register, a public log and a mark in place, each from its time.
     async fn put(&mut self, register: &State, public: &State, mark: Option<&[u8]>) {
         self.bench.left().await;
-        fs::write(self.bench.database(), &register.register).expect("written");
+        fs::write(self.bench.file(), &register.register).expect("written");
         let store = Store::memory();
         for (path, bytes) in &public.public {
             store.put_public(path, bytes.clone()).await.expect("put");
@@ -119,7 +129,7 @@ impl Rolled {
 
     /// The room opens, enters nothing, and says why; nothing of it was changed.
     async fn closed(&self) -> Behind {
-        let before = fs::read(self.bench.database()).expect("read");
+        let before = fs::read(self.bench.file()).expect("read");
         let mark = fs::read(self.bench.mark()).ok();
         let room = self.bench.open().await.expect("opens for the public log");
         let behind = room.behind.clone().expect("it is behind");
@@ -152,7 +162,7 @@ impl Rolled {
 
 impl Bench {
     fn state_of_register(&self) -> Vec<u8> {
-        fs::read(self.database()).expect("read")
+        fs::read(self.file()).expect("read")
     }
 }
 
@@ -267,7 +277,7 @@ async fn another_published_file_is_refused_as_damage() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mark_is_never_behind_what_anyone_saw() {
-    let bench = Bench::new();
+    let bench = Bench::founded_in_file(&Ambient::system());
     let room = bench.open().await.expect("opens");
     for count in [1, 300, 2] {
         cover(&room, count).await;

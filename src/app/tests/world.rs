@@ -6,7 +6,6 @@ use custos_core::{
     event::{Entry, slot},
     ids::{AccountId, Id, PersonId, ScopeId},
 };
-use diesel::connection::SimpleConnection;
 use serde_json::Value;
 
 use super::{Bench, check_log};
@@ -70,7 +69,17 @@ impl World {
     }
 
     async fn begun(store: Store, outlets: Outlets) -> Self {
-        let (mut world, link) = Self::founded_in(store, outlets).await;
+        Self::enrolled_in(Self::founded_in(store, outlets).await).await
+    }
+
+    /// A room whose register is a file, whatever others have.
+    pub async fn in_file() -> Self {
+        let clock = HandClock::new(Ambient::system().now());
+        let bench = Bench::founded_in_file(&clock.ambient());
+        Self::enrolled_in(Self::opened(bench, clock, outlets()).await).await
+    }
+
+    async fn enrolled_in((mut world, link): (Self, Secret)) -> Self {
         let session = world
             .redeem(&link, Some(PASSWORD))
             .await
@@ -87,6 +96,10 @@ impl World {
     async fn founded_in(store: Store, outlets: Outlets) -> (Self, Secret) {
         let clock = HandClock::new(Ambient::system().now());
         let bench = Bench::founded(&clock.ambient()).over(store);
+        Self::opened(bench, clock, outlets).await
+    }
+
+    async fn opened(bench: Bench, clock: HandClock, outlets: Outlets) -> (Self, Secret) {
         let room = bench.open_telling(clock.ambient(), outlets).await;
         let room = room.expect("opens");
         let link = first_enrolment(&room, "ana", ENROLMENT)
@@ -180,9 +193,7 @@ impl World {
 
     /// What someone with the database's file in hand does to it.
     pub fn tamper(&self, statement: &str) {
-        let url = self.bench.database().to_string_lossy().into_owned();
-        let db::Connection::Sqlite(mut sqlite) = db::dialect::connect(&url).expect("connects");
-        sqlite.batch_execute(statement).expect("tampered");
+        db::scratch::run(self.bench.database(), statement);
     }
 
     /// The entries of the room from `from` on, decrypted, in their order.

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::super::{Failed, serve};
+use super::super::{Failed, register, serve};
 use crate::{
     ambient::Ambient,
     app::{
@@ -41,6 +41,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     let config = Config {
         data: into.clone(),
         keys: into.join("keys"),
+        database: None,
         ..config.clone()
     };
     let first = FirstAdministrator {
@@ -48,7 +49,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
         login: "nobody".into(),
     };
     let ambient = Ambient::system();
-    let places = (config.keys.as_path(), config.database());
+    let places = (config.keys.as_path(), register(&config)?);
     let founded = found((places.0, &places.1), synthetic::ORIGIN, &first, &ambient)?;
     let room = serve::open(&config, ambient, Outlets::default()).await?;
     let style = ProgressStyle::with_template(STYLE)?;

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use diesel::{Connection as _, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types};
 
-use super::{AnyConnection, BUSY_TIMEOUT_MS, check_version};
+use super::{
+    AnyConnection,
+    sqlite::{BUSY_TIMEOUT_MS, check_version},
+};
 use crate::db::DbError;
 
 /// What a connection that only reads is set to.
@@ -50,16 +53,22 @@ pub fn connect_to_read(path: &Path, others: Others) -> Result<AnyConnection, DbE
 /// writes, and so would never end under load.
 ///
 /// # Errors
-/// The database can't be read to its end, or the copy can't be written.
+/// The database can't be read to its end, or the copy can't be written; [`DbError::NoFile`] of
+/// a server, whose own tools copy it.
 pub fn copy_into(connection: &mut AnyConnection, to: &Path) -> Result<(), DbError> {
     let to = to
         .to_str()
         .ok_or_else(|| DbError::Pool("the path of its copy is not UTF-8".into()))?;
-    let AnyConnection::Sqlite(sqlite) = connection;
-    sql_query("VACUUM INTO ?")
-        .bind::<sql_types::Text, _>(to)
-        .execute(sqlite)?;
-    Ok(())
+    match connection {
+        AnyConnection::Sqlite(sqlite) => {
+            sql_query("VACUUM INTO ?")
+                .bind::<sql_types::Text, _>(to)
+                .execute(sqlite)?;
+            Ok(())
+        }
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => Err(DbError::NoFile),
+    }
 }
 
 /// A path inside a `file:` address: everything but plain characters as `%xx`.
@@ -81,15 +90,14 @@ mod tests {
     use crate::db::dialect::connect;
 
     fn run(connection: &mut AnyConnection, statements: &str) -> diesel::QueryResult<()> {
-        let AnyConnection::Sqlite(sqlite) = connection;
-        sqlite.batch_execute(statements)
+        connection.batch_execute(statements)
     }
 
     #[test]
     fn a_connection_that_reads_writes_nothing_and_copies() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("50% of what? #1.db");
-        let mut writer = connect(path.to_str().expect("UTF-8")).expect("made");
+        let mut writer = connect(&path.as_path().into()).expect("made");
         run(&mut writer, "CREATE TABLE t (x); INSERT INTO t VALUES (7);").expect("written");
         let mut reader = connect_to_read(&path, Others::MayWrite).expect("opens");
         for change in ["INSERT INTO t VALUES (8)", "DROP TABLE t"] {

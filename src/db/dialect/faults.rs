@@ -5,9 +5,12 @@
 
 use std::cell::RefCell;
 
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::{
+    connection::SimpleConnection,
+    result::{DatabaseErrorKind, Error},
+};
 
-use super::{AnyConnection, finish};
+use super::{AnyConnection, committing};
 
 /// What becomes of a commit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,12 +70,12 @@ pub(super) fn commit(connection: &mut AnyConnection) -> Result<(), Error> {
         told.take()
     });
     let Some(fault) = strikes else {
-        return finish(connection, "COMMIT");
+        return committing(connection);
     };
     match fault.outcome {
         Outcome::Failed => {}
-        Outcome::Unsaid => finish(connection, "COMMIT")?,
-        Outcome::Lost => return finish(connection, "ROLLBACK"),
+        Outcome::Unsaid => committing(connection)?,
+        Outcome::Lost => return connection.batch_execute("ROLLBACK"),
     }
     let words = Box::new(fault.words.to_owned());
     Err(Error::DatabaseError(DatabaseErrorKind::Unknown, words))

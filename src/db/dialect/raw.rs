@@ -2,9 +2,7 @@
 //! stop at a column that holds something else.
 
 use diesel::{
-    QueryableByName, RunQueryDsl,
-    connection::SimpleConnection,
-    deserialize,
+    QueryableByName, RunQueryDsl, SqliteConnection, deserialize,
     row::{Field, NamedRow, Row},
     sql_query,
     sql_types::{BigInt, Binary},
@@ -19,9 +17,9 @@ use crate::db::DbError;
 pub enum Cell {
     /// Nothing.
     Null,
-    /// An integer.
+    /// An integer, or a flag as 0 or 1.
     Integer(i64),
-    /// A number with a fraction, which no column of ours holds.
+    /// A number with a fraction, or anything else that no column of ours holds.
     Real,
     /// Text, whether it is UTF-8 or not.
     Text(Vec<u8>),
@@ -72,7 +70,18 @@ pub fn raw(
     query: &str,
     given: &[Given<'_>],
 ) -> Result<Vec<Vec<Cell>>, DbError> {
-    let AnyConnection::Sqlite(sqlite) = connection;
+    match connection {
+        AnyConnection::Sqlite(sqlite) => embedded(sqlite, query, given),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(server) => server::raw(server, query, given),
+    }
+}
+
+fn embedded(
+    sqlite: &mut SqliteConnection,
+    query: &str,
+    given: &[Given<'_>],
+) -> Result<Vec<Vec<Cell>>, DbError> {
     let mut query = sql_query(query).into_boxed::<Sqlite>();
     for value in given {
         query = match *value {
@@ -84,21 +93,90 @@ pub fn raw(
     Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
-/// Runs `read` on one moment of the database, and lets it write nothing.
-///
-/// # Errors
-/// The moment can't be fixed, or given up.
-pub fn snapshot<T>(
-    connection: &mut AnyConnection,
-    read: impl FnOnce(&mut AnyConnection) -> T,
-) -> Result<T, DbError> {
-    batch(connection, "SAVEPOINT snapshot; PRAGMA query_only = ON;")?;
-    let value = read(connection);
-    batch(connection, "PRAGMA query_only = OFF; RELEASE snapshot;")?;
-    Ok(value)
-}
+#[cfg(feature = "postgres")]
+pub(super) mod server {
+    //! The same of a server.
 
-fn batch(connection: &mut AnyConnection, statements: &str) -> Result<(), DbError> {
-    let AnyConnection::Sqlite(sqlite) = connection;
-    Ok(sqlite.batch_execute(statements)?)
+    use diesel::{
+        PgConnection,
+        pg::{Pg, PgValue},
+    };
+
+    use super::*;
+
+    impl QueryableByName<Pg> for Cells {
+        fn build<'a>(row: &impl NamedRow<'a, Pg>) -> deserialize::Result<Self> {
+            let cells = (0..row.field_count())
+                .map(|index| Row::get(row, index).map_or(Cell::Null, |field| cell(field.value())));
+            Ok(Self(cells.collect()))
+        }
+    }
+
+    /// Types by their numbers in `pg_type`, which never change; values come in binary form.
+    fn cell(value: Option<PgValue<'_>>) -> Cell {
+        let Some(value) = value else {
+            return Cell::Null;
+        };
+        let bytes = value.as_bytes();
+        let whole = |number: Option<i64>| number.map_or(Cell::Real, Cell::Integer);
+        match value.get_oid().get() {
+            16 => whole(bytes.first().map(|flag| i64::from(*flag))),
+            17 => Cell::Blob(bytes.to_vec()),
+            20 => whole(bytes.try_into().ok().map(i64::from_be_bytes)),
+            21 => whole(bytes.try_into().ok().map(|b| i16::from_be_bytes(b).into())),
+            23 => whole(bytes.try_into().ok().map(|b| i32::from_be_bytes(b).into())),
+            19 | 25 | 1042 | 1043 => Cell::Text(bytes.to_vec()),
+            _ => Cell::Real,
+        }
+    }
+
+    /// As [`super::raw`].
+    pub(in crate::db::dialect) fn raw(
+        server: &mut PgConnection,
+        query: &str,
+        given: &[Given<'_>],
+    ) -> Result<Vec<Vec<Cell>>, DbError> {
+        let mut query = sql_query(numbered(query)).into_boxed::<Pg>();
+        for value in given {
+            query = match *value {
+                Given::Integer(number) => query.bind::<BigInt, _>(number),
+                Given::Blob(bytes) => query.bind::<Binary, _>(bytes.to_vec()),
+            };
+        }
+        let rows: Vec<Cells> = query.load(server)?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// `?` and `?1` as a server knows them: `$1`.
+    fn numbered(query: &str) -> String {
+        let mut text = String::with_capacity(query.len() + 8);
+        let mut next = 1;
+        let mut rest = query.chars().peekable();
+        while let Some(letter) = rest.next() {
+            if letter != '?' {
+                text.push(letter);
+                continue;
+            }
+            text.push('$');
+            if !rest.peek().is_some_and(char::is_ascii_digit) {
+                text.push_str(&next.to_string());
+                next += 1;
+            }
+        }
+        text
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn places_are_numbered() {
+            assert_eq!(numbered("a = ? AND b > ?"), "a = $1 AND b > $2");
+            assert_eq!(
+                numbered("a = ?1 OR b = ?1 LIMIT ?2"),
+                "a = $1 OR b = $1 LIMIT $2"
+            );
+        }
+    }
 }

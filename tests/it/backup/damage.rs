@@ -4,9 +4,8 @@ use std::{fs, io, path::Path};
 
 use custos::{
     app::backup::{BackupError, Options, Phase, Wish},
-    db::{Connection, dialect},
+    db::{Location, scratch},
 };
-use diesel::connection::SimpleConnection;
 
 use super::{Vault, files};
 
@@ -250,14 +249,13 @@ async fn what_is_expunged_while_it_is_copied_is_not_in_the_backup() {
 }
 
 /// Takes every row of an object away, as an expungement will.
-fn forget(database: &Path, object: &str) {
-    let path = database.to_str().expect("UTF-8");
-    let Connection::Sqlite(mut sqlite) = dialect::connect(path).expect("connects");
+fn forget(database: &Location, object: &str) {
     let item = format!("(SELECT id FROM items WHERE object_id = x'{object}')");
-    sqlite
-        .batch_execute(&format!(
+    scratch::run(
+        database,
+        &format!(
             "DELETE FROM states WHERE id IN {item}; DELETE FROM objects WHERE id = x'{object}';
              DELETE FROM items WHERE object_id = x'{object}';"
-        ))
-        .expect("forgotten");
+        ),
+    );
 }

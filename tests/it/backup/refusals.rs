@@ -5,9 +5,8 @@ use std::fs;
 use custos::{
     ambient::Ambient,
     app::backup::{self, BackupError, Options, Phase, Source, Wish},
-    db::{Connection, dialect},
+    db::{Location, scratch},
 };
-use diesel::connection::SimpleConnection;
 
 use super::{Vault, files};
 
@@ -161,7 +160,7 @@ async fn a_room_that_went_back_or_forked_does_not_replace_its_backup() {
     let newer = vault.back_up().await;
     let older = Source {
         data: vault.at("older"),
-        database: vault.at("older").join("register.db"),
+        database: vault.at("older").join("register.db").into(),
         keys: vault.room().join("keys"),
     };
     let to = vault.at("backup");
@@ -177,22 +176,21 @@ async fn a_room_that_went_back_or_forked_does_not_replace_its_backup() {
     assert!(here < there);
 
     // The same older room, as it would look after it grew into another history.
-    let path = older.database.to_str().expect("UTF-8");
-    let Connection::Sqlite(mut sqlite) = dialect::connect(path).expect("connects");
     // A size that the head agrees with, and a checkpoint that is not the one backed up.
     let (size, published) = (newer.facts.size, newer.facts.published);
     let live = vault.source().database;
-    sqlite
-        .batch_execute(&format!(
+    scratch::run(
+        &older.database,
+        &format!(
             "ATTACH '{}' AS live;
              UPDATE log_head SET (size, root, edge, published) =
                  (SELECT size, root, edge, {published} FROM live.log_head);
              INSERT INTO checkpoints SELECT * FROM live.checkpoints
                  WHERE size NOT IN (SELECT size FROM main.checkpoints);
              UPDATE checkpoints SET note = x'00' WHERE size = {published};",
-            live.display()
-        ))
-        .expect("forked");
+            live.file().expect("a file").display()
+        ),
+    );
     let refused = back_up().await;
     let Err(BackupError::Forked { size: at, .. }) = refused else {
         panic!("{refused:?}, size {size}");
@@ -252,7 +250,7 @@ async fn a_damaged_register_makes_no_backup_and_spoils_none() {
     fs::write(&database, bytes).expect("written");
     let source = Source {
         data: vault.at("copy"),
-        database,
+        database: database.into(),
         keys: vault.room().join("keys"),
     };
     let to = vault.at("backup");
@@ -271,4 +269,39 @@ async fn a_damaged_register_makes_no_backup_and_spoils_none() {
     assert!(check.damaged.is_empty());
     assert_eq!(check.facts, taken.facts);
     vault.back_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_on_a_server_is_left_to_its_own_tools() {
+    let vault = Vault::new().await;
+    let source = Source {
+        database: Location::server("postgres://u:secret@127.0.0.1:1/room").expect("a URL"),
+        ..vault.source()
+    };
+    let (to, ambient) = (vault.at("backup"), Ambient::system());
+    let refused = backup::take(&source, &to, Options::default(), &ambient, |_| ()).await;
+    let said = refused.expect_err("refused").to_string();
+    assert!(
+        said.contains("pg_dump") && !said.contains("secret"),
+        "{said}"
+    );
+    assert!(!to.exists());
+    // A backup holds a register in a file, which is not put beside a server's.
+    vault.back_up().await;
+    let restored = std::process::Command::new(env!("CARGO_BIN_EXE_custos"))
+        .args(["restore", "--from"])
+        .env_remove("CUSTOS_CONFIG")
+        .arg(&to)
+        .env("CUSTOS_DATABASE", "postgres://u:secret@127.0.0.1:1/room")
+        .env("CUSTOS_DATA", vault.at("restored"))
+        .env("CUSTOS_KEYS", vault.at("keys"))
+        .output()
+        .expect("it runs");
+    assert_eq!(restored.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&restored.stderr);
+    assert!(
+        said.contains("pg_restore") && !said.contains("secret"),
+        "{said}"
+    );
+    assert!(!vault.at("restored").exists());
 }

@@ -2,8 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use custos::db::{Connection, dialect};
-use diesel::connection::SimpleConnection;
+use custos::db::{Location, scratch};
 
 fn custos(folder: &Path, arguments: &[&str]) -> Option<i32> {
     let output = Command::new(env!("CARGO_BIN_EXE_custos"))
@@ -27,12 +26,8 @@ fn an_audit_leaves_its_note_where_it_is_asked_to_and_finds_something() {
     let init = ["init", "--origin", "room.example/log"];
     assert_eq!(custos(folder.path(), &init), Some(0));
     assert_eq!(audit(&["--notify"]), (Some(0), false));
-    let database = folder.path().join("data/register.db");
-    let database = database.to_str().expect("UTF-8");
-    let Connection::Sqlite(mut sqlite) = dialect::connect(database).expect("connects");
-    sqlite
-        .batch_execute("UPDATE people SET status = 'suspended'")
-        .expect("damaged");
+    let database = Location::from(folder.path().join("data/register.db"));
+    scratch::run(&database, "UPDATE people SET status = 'suspended'");
     assert_eq!(audit(&[]), (Some(3), false));
     assert_eq!(audit(&["--notify"]), (Some(3), true));
 }

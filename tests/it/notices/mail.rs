@@ -210,7 +210,7 @@ async fn what_was_committed_before_the_process_died_is_sent_by_the_next_one() {
     app.stopper.stop();
     let places = Places {
         keys: app.folder.path().join("keys"),
-        database: app.folder.path().join("register.db"),
+        database: app.room.pool.location().clone(),
     };
     let store = Store::local(&app.folder.path().join("store")).expect("a store");
     let outlets = Outlets {

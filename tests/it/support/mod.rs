@@ -29,6 +29,7 @@ use custos::{
         open::{Places, open_telling},
         people,
     },
+    db::scratch,
     http::{
         Edge,
         front::{Front, FrontError, Stopper, limits::Limits, tls::Tls},
@@ -55,6 +56,14 @@ const ORIGIN: &str = "localhost/log";
 /// The host names of the two origins.
 pub const ROOM_HOST: &str = "localhost";
 pub const CONTENT_HOST: &str = "content.localhost";
+
+/// Where a test's register lies.
+enum Register {
+    /// In a file, or on the server that all tests are told of.
+    Any,
+    /// In a file, because the test is about that.
+    File,
+}
 
 /// A room on a temporary folder, answering on a port of its own.
 pub struct TestApp {
@@ -111,13 +120,38 @@ impl TestApp {
         origin: &str,
         witnesses: Vec<Witness>,
     ) -> Self {
+        Self::start_with(Register::Any, edge, outlets, origin, witnesses).await
+    }
+
+    /// The same with its register in a file, whatever others have.
+    pub async fn start_in_file() -> Self {
+        Self::start_in_file_witnessed(ORIGIN, Vec::new()).await
+    }
+
+    /// The same for a room whose log has this origin, with these witnesses; none is asked yet.
+    pub async fn start_in_file_witnessed(origin: &str, witnesses: Vec<Witness>) -> Self {
+        let edge = edge(free_port());
+        Self::start_with(Register::File, edge, Outlets::default(), origin, witnesses).await
+    }
+
+    async fn start_with(
+        register: Register,
+        edge: Edge,
+        outlets: Outlets,
+        origin: &str,
+        witnesses: Vec<Witness>,
+    ) -> Self {
         let port = edge.port;
         // Another test may have done it; one provider is enough.
         drop(rustls::crypto::ring::default_provider().install_default());
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = match register {
+            Register::Any => scratch::register(folder.path()),
+            Register::File => folder.path().join("register.db").into(),
+        };
         let places = Places {
             keys: folder.path().join("keys"),
-            database: folder.path().join("register.db"),
+            database,
         };
         let first = FirstAdministrator {
             name: "Ana Ilić".into(),

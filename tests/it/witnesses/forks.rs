@@ -61,7 +61,7 @@ pub async fn grow(room: &Room, times: usize) -> u64 {
 
 async fn forked() -> Forked {
     let witness = TestWitness::found("witness.example");
-    let app = TestApp::start_witnessed(ORIGIN, vec![witness.known()]).await;
+    let app = TestApp::start_in_file_witnessed(ORIGIN, vec![witness.known()]).await;
     let serving = witness.serve(&[(ORIGIN, &app.room.log_key)]).await;
     drop(serving);
     grow(&app.room, 1).await;
@@ -70,7 +70,7 @@ async fn forked() -> Forked {
     copy_folder(app.folder.path(), folder.path());
     let places = Places {
         keys: folder.path().join("keys"),
-        database: folder.path().join("register.db"),
+        database: folder.path().join("register.db").into(),
     };
     let store = Store::local(&folder.path().join("store")).expect("a store");
     let copy = open(&places, store, Ambient::system())
@@ -251,7 +251,7 @@ async fn what_was_found_elsewhere_is_left_for_the_room() {
     ];
     let places = Places {
         keys: app.folder.path().join("keys"),
-        database: app.folder.path().join("register.db"),
+        database: app.room.pool.location().clone(),
     };
     let data = app.folder.path().join("store");
     let shown = elsewhere::beside(&places, &data, &notes)

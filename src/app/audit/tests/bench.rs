@@ -87,8 +87,7 @@ impl Copy {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("register.db");
         std::fs::write(&path, &made.database).expect("written");
-        let url = path.to_string_lossy().into_owned();
-        let mut connection = db::dialect::connect(&url).expect("connects");
+        let mut connection = db::dialect::connect(&path.into()).expect("connects");
         sql(
             &mut connection,
             "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; \
@@ -195,8 +194,7 @@ pub fn shown(report: &Report) -> String {
 }
 
 pub fn sql(connection: &mut Connection, statements: &str) -> diesel::QueryResult<()> {
-    let Connection::Sqlite(sqlite) = connection;
-    sqlite.batch_execute(statements)
+    connection.batch_execute(statements)
 }
 
 fn keyring(folder: &std::path::Path, root_key: &[u8]) -> Keyring {
@@ -214,7 +212,7 @@ fn keyring(folder: &std::path::Path, root_key: &[u8]) -> Keyring {
 
 /// Everything that the room can do today, once.
 async fn build() -> Made {
-    let world = World::new().await;
+    let world = World::in_file().await;
     let custodian = world.enrolled("cleo", &[RoomRole::Custodian]).await;
     let dan = world.enrolled("dan", &[]).await;
     let eve = world.enrolled("eve", &[]).await;
