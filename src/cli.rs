@@ -22,6 +22,7 @@ mod recover;
 mod restore;
 mod serve;
 mod sign_in;
+mod timestamp;
 mod witness;
 mod witnesses;
 
@@ -107,6 +108,8 @@ enum Command {
     /// Checkpoints that were found elsewhere, beside those of the room
     #[command(subcommand)]
     Checkpoint(checkpoint::Checkpoint),
+    /// Have the newest checkpoint stamped by the time authorities of the settings
+    Timestamp,
     /// The custody log as such
     #[command(subcommand)]
     Log(log::Log),
@@ -196,6 +199,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Restore(arguments) => restore::run(&config, &arguments).await,
             Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
             Command::Checkpoint(command) => checkpoint::run(&config, &command).await,
+            Command::Timestamp => timestamp::run(&config).await,
             Command::Log(command) => log::run(&config, &command).await,
             Command::Recover(arguments) => recover::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,

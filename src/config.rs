@@ -1,5 +1,6 @@
 //! Settings: built-in values, then one TOML file, then `CUSTOS_` variables.
 
+mod time;
 pub mod witness;
 
 use std::{num::NonZeroU32, path::PathBuf};
@@ -9,6 +10,8 @@ use figment::{
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
+
+pub use time::{Clock, TimeAuthority, Timestamps};
 
 /// All settings of one room.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +43,13 @@ pub struct Config {
     /// Who confirms the custody log, each as `[[witnesses]]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<Witness>,
+    /// How often the machine's clock is entered.
+    pub clock: Clock,
+    /// How often checkpoints are stamped.
+    pub timestamps: Timestamps,
+    /// Who says when a checkpoint existed, each as `[[time_authorities]]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub time_authorities: Vec<TimeAuthority>,
 }
 
 /// What is done for a full disk.
@@ -261,6 +271,9 @@ impl Default for Config {
             mail: Mail::default(),
             webhooks: Vec::new(),
             witnesses: Vec::new(),
+            clock: Clock::default(),
+            timestamps: Timestamps::default(),
+            time_authorities: Vec::new(),
         }
     }
 }
@@ -335,7 +348,15 @@ impl Config {
 /// Other variables of that prefix are for tests and for the log's filter.
 fn is_setting(name: &figment::value::UncasedStr) -> bool {
     let name = name.as_str().to_ascii_lowercase();
-    let parts = ["http__", "log__", "mail__", "audit__", "disk__"];
+    let parts = [
+        "http__",
+        "log__",
+        "mail__",
+        "audit__",
+        "disk__",
+        "clock__",
+        "timestamps__",
+    ];
     ["data", "database", "keys", "mark"].contains(&&*name)
         || parts.iter().any(|part| name.starts_with(part))
 }
@@ -378,14 +399,20 @@ mod tests {
             }
         }
         let (text, lists) = text.split_once("\n# [[webhooks]]").expect("endpoints");
-        let (hooks, witnesses) = lists.split_once("\n# [[witnesses]]").expect("witnesses");
+        let (hooks, lists) = lists.split_once("\n# [[witnesses]]").expect("witnesses");
+        let authorities = lists.split_once("\n# [[time_authorities]]");
+        let (witnesses, authorities) = authorities.expect("authorities");
         let settings = |text: &str| -> String {
             let lines = text.lines().map(|line| line.trim_start_matches("# "));
             let lines: Vec<&str> = lines.filter(|line| line.contains(" = ")).collect();
             lines.join("\n")
         };
         let (hooks, witnesses) = (settings(hooks), settings(witnesses));
-        let text = format!("{text}\n[[webhooks]]\n{hooks}\n[[witnesses]]\n{witnesses}");
+        let authorities = settings(authorities);
+        let text = format!(
+            "{text}\n[[webhooks]]\n{hooks}\n[[witnesses]]\n{witnesses}\n\
+             [[time_authorities]]\n{authorities}"
+        );
         read(&text).expect("it is of its form")
     }
 
@@ -418,6 +445,8 @@ mod tests {
         assert_eq!((config.webhooks.len(), hook.kinds.len()), (1, 2));
         let witness = config.witnesses.first().expect("a witness");
         assert!(witness.monitoring.is_some() && witness.vkey.contains("+"));
+        let authority = config.time_authorities.first().expect("an authority");
+        assert!(authority.policy.is_some() && !authority.certificates.is_empty());
         let values = names(&settings(&config));
         assert!(values.iter().all(|(_, is_set)| *is_set), "{values:?}");
     }

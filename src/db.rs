@@ -35,6 +35,7 @@ pub mod rows;
 pub mod schema;
 pub mod scratch;
 pub mod sessions;
+pub mod timestamps;
 pub mod uploads;
 pub mod value;
 pub mod views;

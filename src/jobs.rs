@@ -1,12 +1,14 @@
 //! What the room does by itself, a file a job.
 
 pub mod audit;
+pub mod clock;
 pub mod expire;
 pub mod forget;
 pub mod notify;
 pub mod publish;
 pub mod reserve;
 pub mod sweep;
+pub mod timestamp;
 pub mod witness;
 
 use tracing::warn;

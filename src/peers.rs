@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`mail`] | letters to a mail server, by SMTP |
 //! | [`webhooks`] | events to an endpoint, by HTTPS, signed after Standard Webhooks |
+//! | [`timestamps`] | hashes of checkpoints to time authorities, by RFC 3161 over HTTP |
 //! | [`witnesses`] | checkpoints to witnesses of the custody log, by HTTPS |
 //! | [`client`] | the HTTP client that all of them share |
 //!
@@ -12,6 +13,7 @@
 
 pub mod client;
 pub mod mail;
+pub mod timestamps;
 pub mod webhooks;
 pub mod witnesses;
 

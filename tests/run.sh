@@ -89,7 +89,7 @@ age age tests/interop/age
 strace strace tests/campaigns
 faketime faketime tests/campaigns/case.py
 slowhttptest slowhttptest tests/campaigns/slow.py
-openssl openssl tests/campaigns/slow.py
+openssl openssl .
 python3 python3 .
 pg_config libpq-dev migrations/postgres
 go golang-go tests/interop/go

@@ -7,8 +7,8 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
     behind::Behind, error::Error, index::Indexes, leading::Lead, notices::Outlets, proofs::Tiles,
-    publisher::Publisher, reserve::Reserve, sessions::Entrance, views::Deliveries,
-    witnesses::Witnesses, writer::Writer,
+    publisher::Publisher, reserve::Reserve, sessions::Entrance, timestamps::Authorities,
+    views::Deliveries, witnesses::Witnesses, writer::Writer,
 };
 use crate::{
     ambient::Ambient,
@@ -69,6 +69,8 @@ pub struct Room {
     pub tiles: Arc<Tiles>,
     /// Who confirms what was published.
     pub witnesses: Arc<Witnesses>,
+    /// Who says when it was.
+    pub authorities: Arc<Authorities>,
     /// Places for bundles that are being written: each holds a thread while it is sent.
     pub sending: Arc<Semaphore>,
     /// Told when the process must stop; the job that publishes listens.

@@ -110,6 +110,7 @@ pub fn examine(places: &Places, ambient: &Ambient) -> Vec<Check> {
         Ok(mut connection) => {
             checks.push(register::file(&mut connection));
             checks.extend(register::contradicted(&mut connection));
+            checks.extend(register::stamped(&mut connection, ambient.now()));
             checks.extend(register::log(
                 &mut connection,
                 places,

@@ -197,6 +197,7 @@ pub async fn open_within(
         lead: Arc::new(lead),
         publisher: Arc::new(publisher),
         witnesses: Arc::default(),
+        authorities: Arc::default(),
         behind,
     })
 }

@@ -44,6 +44,7 @@ use super::{
     context::Room,
     entering::{Draft, Tx},
     error::Error,
+    timestamps,
     writer::{Command, Stop},
 };
 use crate::{
@@ -221,6 +222,8 @@ pub struct Overview {
     pub witnesses: Vec<Standing>,
     /// Contradictions, the oldest first.
     pub conflicts: Vec<ConflictRow>,
+    /// The time authorities of the settings.
+    pub authorities: Vec<timestamps::Standing>,
 }
 
 /// How it is with the witnesses; one entry for the request.
@@ -236,6 +239,7 @@ pub async fn overview(room: &Room, who: &SignedIn) -> Result<Overview, Error> {
             Ok(all.collect::<Result<Vec<_>, _>>()?)
         })
         .await?;
+    let authorities = timestamps::standings(room).await?;
     let standings = room.witnesses.all().iter().zip(confirmed);
     Ok(Overview {
         published: *room.published.borrow(),
@@ -254,6 +258,7 @@ pub async fn overview(room: &Room, who: &SignedIn) -> Result<Overview, Error> {
             })
             .collect(),
         conflicts: done.output,
+        authorities,
     })
 }
 

@@ -5,7 +5,7 @@ use std::{net::IpAddr, process::ExitCode, time::Duration};
 use clap::Args;
 use serde_json::json;
 
-use super::{Failed, edge, outlets, register, witnesses};
+use super::{Failed, edge, outlets, register, timestamp, witnesses};
 use crate::{
     ambient::Ambient,
     app::doctor::{Check, Places, Status, examine},
@@ -37,6 +37,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     checks.push(mail(config).await);
     checks.extend(endpoints(config).await);
     checks.extend(witnesses(config).await);
+    checks.extend(authorities(config).await);
     let places = Places {
         data: config.data.clone(),
         database: register(config)?,
@@ -222,6 +223,32 @@ async fn witnesses(config: &Config) -> Vec<Check> {
     }
     if checks.is_empty() {
         checks.push(Check::ok(NAME, "none are set"));
+    }
+    checks
+}
+
+/// Whether the time authorities can be reached; nothing is asked of them.
+async fn authorities(config: &Config) -> Vec<Check> {
+    const NAME: &str = "time";
+    let named = match timestamp::authorities(&config.time_authorities) {
+        Ok(named) => named,
+        Err(error) => {
+            let fix = "the room does not start with them";
+            return vec![Check::failed(NAME, error.to_string(), fix)];
+        }
+    };
+    let mut checks = Vec::new();
+    for authority in &named {
+        let (name, shown) = (&authority.name, authority.address.shown());
+        let reached = match peers::timestamps::Sender::new() {
+            Ok(sender) => sender.reach(authority).await,
+            Err(failed) => Err(failed),
+        };
+        let fix = "look at its `url`; until it answers no checkpoint is stamped by it";
+        checks.push(answers(NAME, (name, &shown), reached, fix));
+    }
+    if checks.is_empty() {
+        checks.push(Check::ok(NAME, "no time authority is set"));
     }
     checks
 }

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{Failed, edge::edge, outlets, register, witnesses::witnesses};
+use super::{Failed, edge::edge, outlets, register, timestamp::authorities, witnesses::witnesses};
 use crate::{
     ambient::Ambient,
     app::{
@@ -47,13 +47,15 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(super) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     // Before the room is opened: what is odd in the settings changes nothing.
     let witnesses = witnesses(&config.witnesses)?;
+    let authorities = authorities(&config.time_authorities)?;
     let room = open(config, Ambient::system(), outlets::outlets(config)?).await?;
     if *room.origin == *synthetic::ORIGIN {
         return Err(Failed::because(
             "the folder holds a log of made-up entries, which no room may serve; see `custos log build`",
         ));
     }
-    run_room(config, room.witnessed_by(witnesses)).await
+    let room = room.witnessed_by(witnesses).stamped_by(authorities);
+    run_room(config, room).await
 }
 
 /// Opens the room that the settings name.
@@ -140,10 +142,16 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     });
     let (asking, data) = (room.clone(), config.data.clone());
     let asker = tokio::spawn(async move { jobs::witness::run(&asking, &data).await });
+    let (stamping, data) = (room.clone(), config.data.clone());
+    let every = span(config.timestamps.every_minutes, 60);
+    let stamper = tokio::spawn(async move { jobs::timestamp::run(&stamping, &data, every).await });
+    let watching = room.clone();
+    let readings = span(config.clock.every_hours, 3_600);
+    let watcher = tokio::spawn(async move { jobs::clock::run(&watching, readings).await });
     info!(http.address = %address.ip(), http.port = address.port(), "serving the room");
     let served = front.run().await;
     let tasks = [
-        expirer, sweeper, tender, forgetter, notifier, asker, signals,
+        expirer, sweeper, tender, forgetter, notifier, asker, stamper, watcher, signals,
     ];
     for task in tasks.into_iter().chain(auditor) {
         task.abort();
@@ -171,6 +179,12 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     served?;
     info!("the room is closed");
     Ok(ExitCode::SUCCESS)
+}
+
+/// So many times so many seconds; none where there are none.
+fn span(number: u32, seconds: u64) -> Option<Duration> {
+    let number = NonZeroU32::new(number)?;
+    Some(Duration::from_secs(seconds) * number.get())
 }
 
 /// How often and how fast the room audits itself; none where it is not to.

@@ -358,6 +358,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    timestamps (size) {
+        size -> BigInt,
+        authority -> Text,
+        time -> BigInt,
+        kept_at -> BigInt,
+        ends -> BigInt,
+        leaf -> BigInt,
+        token -> Binary,
+    }
+}
+
+diesel::table! {
     conflicts (id) {
         id -> Binary,
         found_at -> BigInt,
@@ -408,6 +420,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     notices,
     addresses,
     cosignatures,
+    timestamps,
     conflicts,
     leases
 );

@@ -188,6 +188,7 @@ class Room:
             "CUSTOS_LOG__LEVEL": "warn",
             # No entry comes of itself.
             "CUSTOS_AUDIT__EVERY_HOURS": "0",
+            "CUSTOS_CLOCK__EVERY_HOURS": "0",
             # Folders of rooms are copied.
             "CUSTOS_DISK__RESERVE_MEBIBYTES": "1",
             **self.settings,

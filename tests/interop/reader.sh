@@ -7,3 +7,4 @@ cd "$(dirname "$0")/../.."
 "$CUSTOS_PYTHON" -B tests/interop/python/documented.py
 "$CUSTOS_PYTHON" -B tests/interop/python/receipt.py
 "$CUSTOS_PYTHON" -B tests/interop/python/bundle.py
+"$CUSTOS_PYTHON" -B tests/interop/python/token_judge.py

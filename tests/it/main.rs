@@ -27,4 +27,5 @@ mod sessions;
 mod strict;
 mod support;
 mod suspending;
+mod timestamps;
 mod witnesses;

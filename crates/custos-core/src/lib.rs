@@ -13,6 +13,7 @@
 //! | [`merkle`], [`tile`] | the custody log's tree: roots, proofs, and how it is published |
 //! | [`checkpoint`] | signed tree heads, cosignatures, and whom a verifier trusts |
 //! | [`receipt`] | the proof of one entry |
+//! | [`timestamp`] | tokens of time authorities over checkpoints |
 //! | [`row`] | what an entry says of the database rows that it wrote |
 //! | [`bundle`], [`verify`] | a package for a court, and its offline verification |
 #![forbid(unsafe_code)]
@@ -32,5 +33,6 @@ pub mod object;
 pub mod receipt;
 pub mod row;
 pub mod tile;
+pub mod timestamp;
 pub mod verify;
 pub mod wrap;

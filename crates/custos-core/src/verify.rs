@@ -32,7 +32,7 @@ use crate::{checkpoint::TrustPolicy, ids::Timestamp, receipt::Receipt};
 pub use entries::Shown;
 pub use report::{
     ContentCheck, HeldCheck, HeldOutcome, HistoryLine, NotLaterThan, RedactionCheck, RegisterCheck,
-    TimestampCheck, Verified, utc,
+    Stamped, TimestampCheck, Verified, utc,
 };
 pub use whole::{WholeError, WholeLog, check_whole};
 
@@ -181,7 +181,7 @@ pub fn verify<R: Read + Seek>(
     let content = content::check(&mut opened, &log, &history, item)?;
     let redaction = redaction::check(&mut opened, &log, &history)?;
     let register = register::check(&mut opened, &log)?;
-    let timestamps = timestamps::check(&opened, &heads, trust)?;
+    let timestamps = timestamps::check(&mut opened, &heads, trust)?;
     let held = held::check(held, &opened.manifest, &heads, &log, trust)?;
     Ok(report::assemble(report::Findings {
         manifest: opened.manifest,

@@ -3,9 +3,7 @@
 use custos_core::{
     checkpoint::{Checkpoint, Cosignature, Endorsement},
     receipt::Receipt,
-    verify::{
-        ContentCheck, Failure, HeldOutcome, HistoryLine, Shown, TimestampCheck, Verified, WholeLog,
-    },
+    verify::{ContentCheck, Failure, HeldOutcome, HistoryLine, Shown, Verified, WholeLog},
 };
 use serde_json::{Value, json};
 
@@ -16,10 +14,14 @@ use crate::people::word;
 /// is the room itself.
 pub fn verified(verified: &Verified) -> String {
     let manifest = &verified.manifest;
-    let timestamps = match verified.timestamps {
-        TimestampCheck::None => json!({"count": 0, "checked": true}),
-        TimestampCheck::NotChecked(count) => json!({"count": count, "checked": false}),
-    };
+    let timestamps = json!({
+        "confirmed": verified.timestamps.confirmed.iter().map(|stamped| json!({
+            "authority": stamped.authority,
+            "size": stamped.size,
+            "time": stamped.time,
+        })).collect::<Vec<_>>(),
+        "others": verified.timestamps.others,
+    });
     print(&json!({
         "result": "verified",
         "origin": manifest.origin,
@@ -31,6 +33,7 @@ pub fn verified(verified: &Verified) -> String {
         "not_later_than": verified.not_later_than.as_ref().map(|not_later| json!({
             "time": not_later.time,
             "witnesses": not_later.witnesses,
+            "authority": not_later.authority,
         })),
         "redaction": verified.redaction.as_ref().map(|redaction| json!({
             "records": redaction.records,

@@ -92,7 +92,15 @@ fn every_vector_has_its_exit_code() {
             more.extend(held.iter().map(PathBuf::as_path));
         }
         let file = case["file"].as_str().unwrap();
-        let output = check(file, &more);
+        // The file with more than a policy can say has its name and stands beside it.
+        let folder = tempfile::tempdir().unwrap();
+        let policy = folder.path().join("trust.policy");
+        fs::copy(vector("trust.policy"), &policy).unwrap();
+        if let Some(name) = case["trust"].as_str() {
+            fs::copy(vector(name), folder.path().join("trust.json")).unwrap();
+        }
+        let bundle = vector(file);
+        let output = run(&[&[&bundle, Path::new("--trust"), &policy], &more[..]].concat());
         let code = if case["step"].is_null() { 0 } else { 3 };
         assert_eq!(output.status.code(), Some(code), "{file}");
         assert_eq!(read(&output)["step"], case["step"], "{file}");

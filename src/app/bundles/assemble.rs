@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use custos_core::{
     bundle::{About, BundleName, FileSum, Part, Place, Plan, PlannedFile, Subject},
-    checkpoint::NoteSigner,
+    checkpoint::{NoteSigner, VerifierKey},
     content::{TreeKind, tree_key},
     event::{kind, leaf_data},
     hash::Hash,
@@ -35,16 +35,26 @@ pub(super) struct Assembled {
     pub(super) content: Option<Content>,
 }
 
+/// A published tree whose checkpoint a bundle holds, and the token over it.
+pub(super) struct Held {
+    /// The tree.
+    pub(super) published: Published,
+    /// What a time authority answered, as it came.
+    pub(super) token: Option<Vec<u8>>,
+}
+
 /// Makes every part and the signed list of them. Blocks.
 ///
-/// `first` is the published tree that first covered the adding entry, if it is older.
+/// `held` are the trees whose checkpoints it holds, by size: the newest is the last, and behind it
+/// older ones, those that first covered the adding entry. Each comes with its token, if there is one.
 pub(super) fn assemble(
     made: Made,
-    published: &Published,
-    first: Option<&Published>,
+    held: &[Held],
+    log_key: &VerifierKey,
     signer: &NoteSigner,
     origin: &str,
 ) -> Result<Assembled, Error> {
+    let published = &held.last().ok_or_else(odd)?.published;
     let mut parts = Files::default();
     for opened in &made.entries {
         let disclosed = made.sight.disclose(opened)?;
@@ -61,12 +71,17 @@ pub(super) fn assemble(
     );
     let proof = proof(published, *control, leaf)?;
     parts.add(Place::Proof(*control), proof);
-    let note = |published: &Published| published.checkpoint.as_bytes().to_vec();
-    parts.add(Place::Checkpoint(published.size()), note(published));
-    if let Some(first) = first {
-        let (old, new) = (first.size(), published.size());
-        parts.add(Place::Checkpoint(old), note(first));
-        let hashes = published.consistency(old)?;
+    for Held { published, token } in held {
+        let (size, note) = (published.size(), published.checkpoint.as_bytes().to_vec());
+        parts.add(Place::Checkpoint(size), note);
+        if let Some(token) = token {
+            let key = log_key.id();
+            parts.add(Place::Timestamp { size, key }, token.clone());
+        }
+    }
+    for pair in held.windows(2) {
+        let (old, new) = (pair[0].published.size(), pair[1].published.size());
+        let hashes = pair[1].published.consistency(old)?;
         parts.add(Place::Consistency { old, new }, jcs(&json!(hashes))?);
     }
     parts.add(Place::Readme, README.as_bytes().to_vec());

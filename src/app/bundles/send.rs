@@ -1,6 +1,7 @@
 //! Sending a bundle: written front to back while it is read, the item decrypted on the way.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Read, Write},
     time::Duration,
 };
@@ -15,7 +16,7 @@ use tokio::{
 
 use super::{
     Made,
-    assemble::{Assembled, adding, assemble},
+    assemble::{Assembled, Held, adding, assemble},
 };
 use crate::{
     app::{
@@ -23,7 +24,7 @@ use crate::{
         error::Error,
         proofs::Published,
         rechecking::{Recheck, Stands},
-        witnesses,
+        timestamps, witnesses,
     },
     content::read::{ReadError, Reader},
     db::{DbError, head},
@@ -54,17 +55,24 @@ pub(super) async fn prepare(
     size: u64,
     (stands, place): (Stands, OwnedSemaphorePermit),
 ) -> Result<BundleStream, Error> {
-    let published = Published::of_size(room, size).await?;
-    let first = match adding(&made) {
-        Some(index) => first_cover(room, index.get(), size).await?,
-        None => None,
+    let mut sizes = match adding(&made) {
+        Some(index) => first_covers(room, index.get()).await?,
+        None => BTreeSet::new(),
     };
+    sizes.retain(|older| *older < size);
+    sizes.insert(size);
+    let mut held = Vec::new();
+    for size in sizes {
+        let published = Published::of_size(room, size).await?;
+        let token = timestamps::given_out(room, &published.checkpoint).await?;
+        held.push(Held { published, token });
+    }
     let (signer, origin) = (room.bundle_signer.clone(), room.origin.clone());
-    let assembled = tokio::task::spawn_blocking(move || {
-        assemble(made, &published, first.as_ref(), &signer, &origin)
-    })
-    .await
-    .map_err(|_| Error::CustodyUnavailable(None))??;
+    let log_key = room.log_key.clone();
+    let assembled =
+        tokio::task::spawn_blocking(move || assemble(made, &held, &log_key, &signer, &origin))
+            .await
+            .map_err(|_| Error::CustodyUnavailable(None))??;
     let reader = reader(room, &assembled).await?;
     let (length, fingerprint) = (assembled.plan.length(), assembled.plan.fingerprint());
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);
@@ -93,19 +101,18 @@ pub(super) async fn prepare(
     })
 }
 
-/// The published tree that first covered an entry, if it is older than the newest: the first
-/// that witnesses confirmed, where they confirmed any, because their word dates it.
-async fn first_cover(room: &Room, index: u64, newest: u64) -> Result<Option<Published>, Error> {
+/// Sizes of the published trees that first covered an entry: the first that witnesses confirmed,
+/// where they confirmed any, and the first that a time authority stamped, because their word dates
+/// it.
+async fn first_covers(room: &Room, index: u64) -> Result<BTreeSet<u64>, Error> {
     let mut first = witnesses::first_confirmed(room, index).await?;
     if first.is_none() {
         first = room
             .read(move |connection| Ok(head::published_after(connection, index)?))
             .await?;
     }
-    match first {
-        Some(size) if size < newest => Ok(Some(Published::of_size(room, size).await?)),
-        _ => Ok(None),
-    }
+    let stamped = timestamps::first_over(room, index).await?;
+    Ok(first.into_iter().chain(stamped).collect())
 }
 
 async fn reader(room: &Room, assembled: &Assembled) -> Result<Option<Reader>, Error> {

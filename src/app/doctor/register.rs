@@ -2,16 +2,19 @@
 
 use std::{fs, thread, time::Duration};
 
-use custos_core::checkpoint::{NoteSigner, SignedCheckpoint};
+use custos_core::{
+    checkpoint::{NoteSigner, SignedCheckpoint},
+    ids::Timestamp,
+};
 
 use super::{Check, Places, clock, mark};
 use crate::{
     ambient::Ambient,
-    app::publisher::CHECKPOINT_PATH,
+    app::{publisher::CHECKPOINT_PATH, timestamps::MAX_DIFFERENCE},
     db::{
         Connection, DbError,
         copying::{self, Standing},
-        keys, witnesses,
+        keys, timestamps, witnesses,
     },
     keyring::Keyring,
 };
@@ -53,6 +56,49 @@ pub(super) fn contradicted(connection: &mut Connection) -> Option<Check> {
             "look at them with `custos checkpoint conflicts`, keep them, and ask an auditor",
         )),
     }
+}
+
+/// How old the newest token of a time authority is, how long its certificate is valid, and whether
+/// that clock is this one; nothing where there is none.
+pub(super) fn stamped(connection: &mut Connection, now: Timestamp) -> Option<Check> {
+    const NAME: &str = "timestamps";
+    const SECOND: i64 = 1_000_000;
+    const DAY: i64 = 86_400 * SECOND;
+    // What an older version wrote has no table of them, and is told of above.
+    let newest = timestamps::newest(connection, None).ok()??;
+    let (authority, size) = (&newest.authority, newest.size);
+    let apart = newest.time.micros() - newest.kept_at.micros();
+    // A token's time is of the moment before it was kept.
+    let most = i64::try_from(MAX_DIFFERENCE.as_micros()).unwrap_or(i64::MAX) + 15 * SECOND;
+    if apart.abs() > most {
+        return Some(Check::warning(
+            NAME,
+            format!(
+                "the clock of `{authority}` was {} seconds from this one's at the newest token",
+                apart / SECOND
+            ),
+            "compare both with a third clock; the entry of the token holds both times",
+        ));
+    }
+    let left = (newest.ends.micros() - now.micros()).div_euclid(DAY);
+    if left < 30 {
+        return Some(Check::warning(
+            NAME,
+            format!("the certificate of `{authority}` ends in {left} days"),
+            "ask the authority for its next certificate; a token by it renews what is kept",
+        ));
+    }
+    let age = (now.micros() - newest.kept_at.micros()) / (3_600 * SECOND);
+    let told = format!("the log of {size} entries is stamped by `{authority}`, {age} hours ago");
+    Some(if age > 48 {
+        let fix = "look at the room's log for why no newer token came";
+        Check::warning(NAME, told, fix)
+    } else {
+        Check::ok(
+            NAME,
+            format!("{told}; its certificate is valid for {left} days"),
+        )
+    })
 }
 
 fn look(connection: &mut Connection) -> Result<Option<Check>, DbError> {

@@ -124,8 +124,8 @@ const fn brief(name: &'static str, under: Under, columns: &'static [Column]) -> 
 }
 
 /// Every table with authenticated rows; those that others name come first. Cosignatures and
-/// contradictions (`db/witnesses`) are none of them: each proves itself by its signature, and one
-/// that is lost decides nothing.
+/// contradictions (`db/witnesses`) and tokens of time authorities (`db/timestamps`) are none of them:
+/// each proves itself by its signature, and one that is lost decides nothing.
 pub const TABLES: &[Table] = &[
     bound("people", Under::Room, &[ID, REV, STATUS, DETAILS]),
     bound(

@@ -1,5 +1,7 @@
 """Verifies bundles: `bundle.py POLICY BUNDLE [RECEIPT...]`, or all frozen vectors without
-arguments. It follows docs/FORMATS.md, and gives the step at which a bundle fails.
+arguments. A file `trust.json` beside the policy is not read unless a vector names one. It follows
+docs/FORMATS.md, and gives the step at which a bundle fails; tokens of time authorities are judged by
+`openssl ts`.
 """
 
 import json
@@ -9,12 +11,14 @@ from pathlib import Path
 
 import archive
 from conventions import (
-    LARGEST, Refused, canonical, is_hex, is_integer, members, need, parse_json, sha256, unhex,
+    LARGEST, Refused, canonical, is_hex, is_integer, members, need, parse_json, sha256, unbase64,
+    unhex,
 )
 from entry import SUBJECTS, Entry, check_control
 from formats import leaf_hash, leaf_salt, logged_root, root
 from multi_proof import MultiProof
 from reader import Checkpoint, Key, Note, Proof, Receipt, Trust, check_consistency
+from token_judge import Token
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "bundle"
 LIMIT = 16 << 20
@@ -41,8 +45,9 @@ PLACES = {
 class Bundle:
     """One bundle; each method named as a step raises `Refused` where it fails."""
 
-    def __init__(self, data, trust, held):
+    def __init__(self, data, trust, held, authorities=()):
         self.data, self.trust, self.receipts = data, trust, held
+        self.authorities = authorities
 
     def verify(self):
         """None, or the step that fails."""
@@ -398,12 +403,21 @@ class Bundle:
             used.add(found[0])
 
     def timestamp(self):
+        confirmed = 0
         for name in self.listed:
             if match := re.fullmatch("timestamps/(.*)-(.*)[.]tsr", name):
                 size, key = int(match[1]), bytes.fromhex(match[2])
                 need(size in self.heads, "for no checkpoint")
-                keys = [k for k in self.trust.logs if k.name == self.origin]
-                need(key in [k.id for k in self.heads[size].note.signers(keys)], "for no signer")
+                note = self.heads[size].note
+                keys = [k for k in self.trust.logs if k.name == self.origin and k.id == key]
+                need(note.signers(keys), "for no signer")
+                token = Token(self.file(name, 65536))
+                imprint = sha256(f"{note.text}\n{note.line_of(keys[0])}\n".encode())
+                need(token.imprint == imprint, "over another checkpoint")
+                known = token.vouched_by(self.authorities)
+                need(known is not False, "it does not hold")
+                confirmed += bool(known)
+        need(confirmed or not self.authorities, "by no authority that is named")
 
     def held(self):
         for receipt in self.receipts:
@@ -462,7 +476,9 @@ def vectors():
     policy, wrong = (VECTORS / index["policy"]).read_text(), []
     for case in index["cases"]:
         held = [Receipt((VECTORS / name).read_bytes()) for name in case["held"]]
-        found = Bundle((VECTORS / case["file"]).read_bytes(), Trust(policy), held).verify()
+        named = case["trust"] and json.loads((VECTORS / case["trust"]).read_text())["time_authorities"]
+        named = [(row["name"], unbase64(row["certificate"])) for row in named or []]
+        found = Bundle((VECTORS / case["file"]).read_bytes(), Trust(policy), held, named).verify()
         if found != case["step"]:
             wrong.append(f"{case['file']}: {found}, not {case['step']}")
     return len(index["cases"]), wrong

@@ -106,7 +106,7 @@ class Note:
         need(all(c >= " " or c == "\n" for c in note), "a control character")
         at = note.rfind("\n\n")
         need(at >= 0 and note.endswith("\n"), "no text and signatures")
-        self.text, self.lines = note[: at + 1], []
+        self.note, self.text, self.lines = note, note[: at + 1], []
         for line in note[at + 2 : -1].split("\n"):
             need(line.startswith("— ") and line.count(" ") == 2, "an odd signature line")
             name, value = line[2:].split(" ")
@@ -115,6 +115,15 @@ class Note:
             need(name and not odd and len(signature) >= 5, "an odd signature line")
             self.lines.append((name, signature[:4], signature[4:]))
         need(1 <= len(self.lines) <= 64, "too many signatures")
+
+    def line_of(self, key):
+        """The first line by this key, which stands there."""
+        lines = self.data_lines()
+        return next(line for line in lines if line.split(" ")[1] == key.name
+                    and unbase64(line.split(" ")[2])[:4] == key.id)
+
+    def data_lines(self):
+        return self.note[len(self.text) + 1 : -1].split("\n")
 
     def signers(self, keys):
         """The known keys that signed; all that stand there must."""

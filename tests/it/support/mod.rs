@@ -1,5 +1,6 @@
 //! A room of its own for each test, and people who use it.
 
+pub mod authority;
 pub mod bench;
 pub mod certificate;
 pub mod clock;

@@ -137,7 +137,7 @@ impl TimeAuthority {
         &self.name
     }
 
-    /// The trusted certificate, DER: the authority's own, or that of its issuer.
+    /// The trusted certificate, DER as far as base64 tells: the authority's own, or that of its issuer.
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
     }

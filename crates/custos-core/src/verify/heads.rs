@@ -107,7 +107,8 @@ fn checkpoint_sizes<R>(opened: &Opened<R>) -> Vec<u64> {
     sizes.collect()
 }
 
-fn read_checkpoint<R: Read + Seek>(
+/// The checkpoint of this size, of its form and of the bundle's log.
+pub(super) fn read_checkpoint<R: Read + Seek>(
     opened: &mut Opened<R>,
     step: Step,
     size: u64,

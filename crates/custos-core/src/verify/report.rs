@@ -100,9 +100,11 @@ pub enum ContentCheck {
 pub struct NotLaterThan {
     /// The moment.
     pub time: Timestamp,
-    /// The witnesses that had cosigned by then, the policy's quorum; none when it is the
-    /// room's own clock.
+    /// The witnesses that had cosigned by then, the policy's quorum; none when it is an
+    /// authority's word or the room's own clock.
     pub witnesses: Vec<String>,
+    /// The time authority whose word it is.
+    pub authority: Option<String>,
 }
 
 /// What is proven of a redacted copy.
@@ -138,12 +140,24 @@ pub struct RegisterCheck {
 }
 
 /// What is known of the timestamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampCheck {
-    /// The bundle holds none.
-    None,
-    /// It holds so many; this version does not check them.
-    NotChecked(u64),
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TimestampCheck {
+    /// Those of authorities that the verifier names, by size and time.
+    pub confirmed: Vec<Stamped>,
+    /// How many others there are; they are over the checkpoints that they name, and nobody says
+    /// whose they are.
+    pub others: u64,
+}
+
+/// An authority's word that a checkpoint existed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamped {
+    /// The authority's name in `trust.json`.
+    pub authority: String,
+    /// Size of the checkpoint.
+    pub size: u64,
+    /// When it was shown to the authority, by the authority's clock.
+    pub time: Timestamp,
 }
 
 /// A held receipt that belongs to the bundle's history.
@@ -205,7 +219,12 @@ pub(super) fn assemble(found: Findings<'_>) -> Verified {
     };
     let last = history.iter().rev().find_map(|line| line.time);
     let seen = witnesses.iter().filter_map(witnessed);
-    let in_the_future = seen.chain(last).any(|time| time > found.now);
+    let stamped = found
+        .timestamps
+        .confirmed
+        .iter()
+        .map(|stamped| stamped.time);
+    let in_the_future = seen.chain(last).chain(stamped).any(|time| time > found.now);
     Verified {
         not_later_than: added.and_then(|added| not_later_than(added, &found)),
         checkpoints: found.heads.all.keys().copied().collect(),
@@ -236,19 +255,34 @@ fn line(record: &Record) -> HistoryLine {
 }
 
 /// The earliest moment at which a quorum of witnesses had cosigned a checkpoint that holds the
-/// entry, so that no single one of them decides; or else the room's clock.
+/// entry, so that no single one of them decides, or at which a time authority stamped one; or else
+/// the room's clock.
 fn not_later_than(added: LeafIndex, found: &Findings<'_>) -> Option<NotLaterThan> {
     let holding = found.heads.all.range(added.get() + 1..);
     let reached = holding.filter_map(|(_, head)| {
         let seen = found.trust.quorum_reached(&head.cosignatures)?;
         let time = witnessed(seen.last()?)?;
         let witnesses = seen.into_iter().map(|seen| seen.witness).collect();
-        Some(NotLaterThan { time, witnesses })
+        Some(NotLaterThan {
+            time,
+            witnesses,
+            authority: None,
+        })
     });
-    reached.min_by_key(|reached| reached.time).or_else(|| {
+    let stamped = found.timestamps.confirmed.iter();
+    let stamped = stamped
+        .filter(|stamped| stamped.size > added.get())
+        .map(|stamped| NotLaterThan {
+            time: stamped.time,
+            witnesses: Vec::new(),
+            authority: Some(stamped.authority.clone()),
+        });
+    let others = reached.chain(stamped);
+    others.min_by_key(|reached| reached.time).or_else(|| {
         Some(NotLaterThan {
             time: found.log.at(added)?.time?,
             witnesses: Vec::new(),
+            authority: None,
         })
     })
 }

@@ -6,6 +6,9 @@ mod heads;
 mod packing;
 mod redaction;
 mod register;
+mod timestamps;
+
+pub use timestamps::{stamped, strange, trust_json};
 
 use custos_core::receipt::Receipt;
 
@@ -14,6 +17,8 @@ pub struct Case {
     pub name: &'static str,
     pub bytes: Vec<u8>,
     pub held: Vec<(&'static str, Receipt)>,
+    /// Whether the verifier names the time authorities of the vectors.
+    pub authorities: bool,
     pub step: &'static str,
 }
 
@@ -22,6 +27,7 @@ pub fn case(name: &'static str, step: &'static str, bytes: Vec<u8>) -> Case {
         name,
         bytes,
         held: Vec::new(),
+        authorities: false,
         step,
     }
 }
@@ -42,7 +48,7 @@ pub fn all() -> Vec<Case> {
         content::content(),
         redaction::redaction(),
         register::register(),
-        heads::timestamp(),
+        timestamps::timestamp(),
         heads::held(),
     ]
     .into_iter()

@@ -15,6 +15,7 @@ use custos_core::{
 };
 
 use crate::{
+    defects,
     draft::{Draft, required, shown},
     room::{Room, START_SECONDS, id, index},
     samples,
@@ -67,12 +68,13 @@ fn a_whole_item_is_shown_with_its_history() {
     let indices: Vec<u64> = found.history.iter().map(|line| line.index.get()).collect();
     assert_eq!(indices, [1, 2, 5]);
     assert_eq!(found.checkpoints, [3, 7]);
-    assert_eq!(found.timestamps, TimestampCheck::None);
+    assert_eq!(found.timestamps, TimestampCheck::default());
     assert_eq!(
         found.not_later_than,
         Some(NotLaterThan {
             time: Timestamp::from_micros((START_SECONDS + 7 * 60) * 1_000_000).expect("small"),
             witnesses: vec!["w1".into()],
+            authority: None,
         })
     );
     assert!(!found.in_the_future);
@@ -355,4 +357,44 @@ fn slow_readers_and_slow_clocks_change_little() {
     let found = verify(slow, &room.trust(), &[], then, &mut |_| {}).expect("verified");
     assert!(found.in_the_future);
     assert!(found.not_proven().iter().any(|line| line.contains("clock")));
+}
+
+/// What a time authority says dates what the log held; what a stranger says does not.
+#[test]
+fn authorities_tell_the_time() {
+    let room = samples::room();
+    let trust = room.trust();
+    let trust = trust.with_trust_json(defects::trust_json().as_bytes());
+    let trust = trust.expect("a good file");
+    let found = check(&defects::stamped(), &trust, &[]).expect("verified");
+    let told: Vec<_> = found
+        .timestamps
+        .confirmed
+        .iter()
+        .map(|stamped| (stamped.authority.as_str(), stamped.size))
+        .collect();
+    assert_eq!(told, [("Root E", 3), ("Root R", 7)]);
+    let moment = found.not_later_than.clone().expect("it was deposited");
+    // The witness came first.
+    assert_eq!(moment.witnesses, ["w1"]);
+    let sentences = found.sentences();
+    assert!(sentences[3].contains(
+        "the log of 3 entries existed at 2026-09-21 14:21:00 UTC, according to `Root E`"
+    ));
+    let alone = TrustPolicy::of_log(room.log_key.verifier_key().clone());
+    let alone = alone.with_trust_json(defects::trust_json().as_bytes());
+    let found = check(&defects::stamped(), &alone.expect("good"), &[]).expect("verified");
+    let moment = found.not_later_than.clone().expect("it was deposited");
+    assert_eq!(moment.authority.as_deref(), Some("Root E"));
+    assert!(found.sentences()[0].contains("according to the time authority `Root E`"));
+
+    let found = check(&defects::strange(), &room.trust(), &[]).expect("verified");
+    assert_eq!(found.timestamps.others, 1);
+    assert!(found.timestamps.confirmed.is_empty());
+    assert!(
+        found
+            .not_proven()
+            .iter()
+            .any(|line| line.contains("1 timestamps"))
+    );
 }

@@ -8,7 +8,12 @@ use std::{fs, path::PathBuf};
 use custos_core::{checkpoint::TrustPolicy, receipt::Receipt};
 use serde_json::{Value, json};
 
-use crate::{defects, room::Room, samples, valid::step};
+use crate::{
+    defects::{self, Case, case},
+    room::Room,
+    samples,
+    valid::step,
+};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/bundle")
@@ -16,35 +21,52 @@ fn folder() -> PathBuf {
 
 /// Every file of the folder by name.
 fn files() -> Vec<(String, Vec<u8>)> {
-    let mut files = vec![(
-        "trust.policy".into(),
-        Room::new("any").policy_file().into_bytes(),
-    )];
+    let mut files = vec![
+        (
+            "trust.policy".into(),
+            Room::new("any").policy_file().into_bytes(),
+        ),
+        (
+            "authorities.json".into(),
+            defects::trust_json().into_bytes(),
+        ),
+    ];
     let mut cases = Vec::new();
-    let mut add = |name: &str, bytes: Vec<u8>, held: &[(&str, Receipt)], step: Option<&str>| {
+    let mut add = |case: Case, step: Option<&str>| {
+        let (name, held, bytes) = (case.name, &case.held, case.bytes);
         let names: Vec<String> = held
             .iter()
             .map(|(name, _)| format!("{name}.receipt"))
             .collect();
-        cases.push(json!({"file": format!("{name}.zip"), "held": names, "step": step}));
+        let trust = case.authorities.then_some("authorities.json");
+        let file = format!("{name}.zip");
+        cases.push(json!({"file": file, "held": names, "step": step, "trust": trust}));
         files.push((format!("{name}.zip"), bytes));
         for (held, receipt) in held {
             files.push((format!("{held}.receipt"), receipt.to_bytes()));
         }
     };
+    // Of a valid one no step fails.
     for (name, bytes) in samples::all() {
-        add(name, bytes, &[], None);
+        add(case(name, "", bytes), None);
     }
     let room = samples::room();
-    let receipts = [("receipt-of-entry-1", room.receipt(crate::room::index(1), 3))];
-    add(
-        "valid-with-receipt",
-        samples::whole(&room).seal(&room),
-        &receipts,
-        None,
-    );
+    let receipt = ("receipt-of-entry-1", room.receipt(crate::room::index(1), 3));
+    let held = Case {
+        held: vec![receipt],
+        ..case("valid-with-receipt", "", samples::whole(&room).seal(&room))
+    };
+    add(held, None);
+    let stamped = Case {
+        authorities: true,
+        ..case("valid-with-timestamps", "", defects::stamped())
+    };
+    add(stamped, None);
+    let strange = defects::strange();
+    add(case("valid-with-strange-timestamp", "", strange), None);
     for case in defects::all() {
-        add(case.name, case.bytes, &case.held, Some(case.step));
+        let step = case.step;
+        add(case, Some(step));
     }
     let index = json!({"policy": "trust.policy", "cases": cases});
     let index = serde_json::to_string_pretty(&index).expect("JSON") + "\n";
@@ -90,7 +112,11 @@ fn vectors_fail_at_their_step() {
         let held: Vec<Receipt> = held
             .map(|name| Receipt::parse(&read(name.as_str().unwrap())).unwrap())
             .collect();
-        let found = step(&read(file), &trust, &held);
+        let named = match case["trust"].as_str() {
+            Some(name) => trust.clone().with_trust_json(&read(name)).unwrap(),
+            None => trust.clone(),
+        };
+        let found = step(&read(file), &named, &held);
         if found.as_deref() != case["step"].as_str() {
             wrong.push(format!("{file}: {found:?}, not {}", case["step"]));
         }

@@ -1,6 +1,6 @@
 //! What a verified bundle shows, in plain words.
 
-use super::{ContentCheck, HeldOutcome, TimestampCheck, Verified};
+use super::{ContentCheck, HeldOutcome, Stamped, Verified};
 use crate::ids::Timestamp;
 
 impl Verified {
@@ -31,9 +31,11 @@ impl Verified {
                     .into(),
             );
         }
-        if let TimestampCheck::NotChecked(count) = self.timestamps {
+        if self.timestamps.others > 0 {
             lines.push(format!(
-                "the {count} timestamps in the bundle: this version does not check them"
+                "the times of {} timestamps in the bundle: they are by authorities that the trust \
+                 policy does not name",
+                self.timestamps.others
             ));
         }
         let open = self.held.iter();
@@ -95,10 +97,13 @@ impl Verified {
     fn of_content(&self) -> String {
         let since = match &self.not_later_than {
             Some(not_later) => {
-                let by = match not_later.witnesses.as_slice() {
-                    [] => "by the room's own clock".into(),
-                    [witness] => format!("as the witness `{witness}` confirms"),
-                    all => format!("as the witnesses `{}` confirm", all.join("`, `")),
+                let by = match (&not_later.authority, not_later.witnesses.as_slice()) {
+                    (Some(authority), _) => {
+                        format!("according to the time authority `{authority}`")
+                    }
+                    (None, []) => "by the room's own clock".into(),
+                    (None, [witness]) => format!("as the witness `{witness}` confirms"),
+                    (None, all) => format!("as the witnesses `{}` confirm", all.join("`, `")),
                 };
                 format!("not later than {}, {by}", utc(not_later.time))
             }
@@ -179,13 +184,32 @@ impl Verified {
         text
     }
 
-    fn of_others(&self) -> String {
-        let timestamps = match self.timestamps {
-            TimestampCheck::None => "It holds no timestamps.".into(),
-            TimestampCheck::NotChecked(count) => {
-                format!("It holds {count} timestamps, which were not checked.")
-            }
+    /// What time authorities say.
+    fn of_time(&self) -> String {
+        let told = |stamped: &Stamped| {
+            format!(
+                "the log of {} entries existed at {}, according to `{}`",
+                stamped.size,
+                utc(stamped.time),
+                stamped.authority
+            )
         };
+        let confirmed = &self.timestamps.confirmed;
+        let told: Vec<String> = match confirmed.as_slice() {
+            [first, .., last] => vec![told(first), told(last)],
+            some => some.iter().map(told).collect(),
+        };
+        match (told.is_empty(), self.timestamps.others) {
+            (true, 0) => "It holds no timestamps.".into(),
+            (true, others) => format!(
+                "It holds {others} timestamps, none by an authority that the trust policy names."
+            ),
+            (false, _) => format!("By its timestamps {}.", told.join("; ")),
+        }
+    }
+
+    fn of_others(&self) -> String {
+        let timestamps = self.of_time();
         if self.witnesses.is_empty() {
             return format!("No trusted witness confirms the newest checkpoint. {timestamps}");
         }

@@ -1,4 +1,4 @@
-//! Defects of checkpoints, witnesses, consistency, timestamps and held receipts.
+//! Defects of checkpoints, witnesses, consistency and held receipts.
 
 use custos_core::{
     bundle::Place,
@@ -183,29 +183,6 @@ pub fn consistency() -> Vec<Case> {
             "consistency-not-of-neighbours",
             "consistency",
             far.seal(&room),
-        ),
-    ]
-}
-
-pub fn timestamp() -> Vec<Case> {
-    let (room, _) = base();
-    let key = room.log_key.verifier_key().id();
-    vec![
-        case(
-            "timestamp-for-no-checkpoint",
-            "timestamp",
-            with(&Place::Timestamp { size: 5, key }, "x"),
-        ),
-        case(
-            "timestamp-for-other-key",
-            "timestamp",
-            with(
-                &Place::Timestamp {
-                    size: 7,
-                    key: key ^ 1,
-                },
-                "x",
-            ),
         ),
     ]
 }
