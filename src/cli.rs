@@ -14,6 +14,7 @@ mod deposit;
 mod doctor;
 mod edge;
 mod init;
+mod log;
 mod outlets;
 mod pages;
 mod receipt;
@@ -103,6 +104,9 @@ enum Command {
     Receipt(receipt::Arguments),
     /// Take a bundle of an item's custody away, which verifies offline
     Bundle(bundle::Arguments),
+    /// The custody log: what you may see of it, redacted
+    #[command(subcommand)]
+    Log(log::Log),
     /// Checkpoints that were found elsewhere, beside those of the room
     #[command(subcommand)]
     Checkpoint(checkpoint::Checkpoint),
@@ -211,6 +215,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Notice(command) => Ok(command.run().await),
             Command::Receipt(arguments) => Ok(receipt::run(&arguments).await),
             Command::Bundle(arguments) => Ok(bundle::run(&arguments).await),
+            Command::Log(command) => Ok(command.run().await),
             Command::Completions(_) | Command::Man(_) | Command::Witness(_) => {
                 unreachable!("they were run above")
             }

@@ -1,5 +1,7 @@
 //! Proofs from the published tiles.
 
+use std::{cell::RefCell, collections::HashMap};
+
 use custos_core::{
     checkpoint::SignedCheckpoint,
     hash::Hash,
@@ -52,6 +54,14 @@ impl Published {
             .map_err(|error| damaged(&error.to_string()))
     }
 
+    /// The same for many leaves: tiles that were read are kept for the next proof.
+    pub fn prover(&self) -> Prover<'_> {
+        Prover {
+            published: self,
+            kept: RefCell::default(),
+        }
+    }
+
     /// The hashes that prove that this tree continues the one of `old` leaves. Blocks.
     ///
     /// # Errors
@@ -73,6 +83,46 @@ impl Published {
         merkle::check_consistency(&proof, old, &root, self.size(), newest)
             .map_err(|error| damaged(&error.to_string()))?;
         Ok(proof)
+    }
+}
+
+/// Tiles that a [`Prover`] keeps at a time, of at most 8 KiB each.
+const MAX_TILES_KEPT: usize = 64;
+
+/// A tile by level, number and width.
+type Tile = (u8, u64, u16);
+
+/// Proofs of many leaves of one published tree. Of leaves in order each tile is read once.
+pub struct Prover<'a> {
+    published: &'a Published,
+    kept: RefCell<HashMap<Tile, Vec<Hash>>>,
+}
+
+impl Prover<'_> {
+    /// As [`Published::inclusion`].
+    ///
+    /// # Errors
+    /// A tile is missing or of another form.
+    pub fn inclusion(&self, index: LeafIndex) -> Result<Vec<Hash>, Error> {
+        merkle::prove_inclusion(self.published.size(), index, self)
+            .map_err(|error| damaged(&error.to_string()))
+    }
+}
+
+impl TileSource for Prover<'_> {
+    type Error = Error;
+
+    fn tile(&self, level: u8, index: u64, width: u16) -> Result<Vec<Hash>, Error> {
+        let mut kept = self.kept.borrow_mut();
+        if let Some(hashes) = kept.get(&(level, index, width)) {
+            return Ok(hashes.clone());
+        }
+        let hashes = self.published.tiles.tile(level, index, width)?;
+        if kept.len() >= MAX_TILES_KEPT {
+            kept.clear();
+        }
+        kept.insert((level, index, width), hashes.clone());
+        Ok(hashes)
     }
 }
 
