@@ -13,6 +13,7 @@
 //! | [`merkle`], [`tile`] | the custody log's tree: roots, proofs, and how it is published |
 //! | [`checkpoint`] | signed tree heads, cosignatures, and whom a verifier trusts |
 //! | [`receipt`] | the proof of one entry |
+//! | [`export`] | some of the log's entries, redacted, in a file that verifies as it is |
 //! | [`row`] | what an entry says of the database rows that it wrote |
 //! | [`bundle`], [`verify`] | a package for a court, and its offline verification |
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ pub mod checkpoint;
 pub mod cipher;
 pub mod content;
 pub mod event;
+pub mod export;
 pub mod hash;
 pub mod ids;
 pub mod json;
