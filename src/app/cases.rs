@@ -324,7 +324,7 @@ pub(super) fn allowed<A: ActionKind>(
 }
 
 /// What policy answers, where the answer leaves no entry of its own.
-fn decided<A: ActionKind>(
+pub(super) fn decided<A: ActionKind>(
     core: &Core,
     asking: &Asking,
     resource: &Resource,

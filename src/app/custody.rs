@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use super::{
     SignedIn,
-    cases::{activity_scope, allowed},
-    context::Room,
+    cases::{activity_scope, decided},
+    context::{Core, Room},
     deciding::Asking,
     disclosing::Sight,
     entering::Tx,
@@ -247,6 +247,11 @@ impl Command for TakeIt {
 
 /// Whether someone may read the whole item, for whatever purpose.
 pub(super) fn receives_whole(tx: &Tx<'_>, asking: &Asking, resource: &Resource) -> bool {
+    may_receive_whole(tx.core, asking, resource)
+}
+
+/// The same outside a transaction.
+pub(super) fn may_receive_whole(core: &Core, asking: &Asking, resource: &Resource) -> bool {
     let asking = Asking {
         actor: asking.actor.clone(),
         context: asking.context.clone().with_purpose(Purpose::new(
@@ -254,6 +259,6 @@ pub(super) fn receives_whole(tx: &Tx<'_>, asking: &Asking, resource: &Resource) 
             "a purpose will be asked for",
         )),
     };
-    allowed::<ReadItem>(tx, &asking, resource).is_some()
-        && allowed::<OpenView>(tx, &asking, resource).is_some()
+    decided::<ReadItem>(core, &asking, resource).is_ok()
+        && decided::<OpenView>(core, &asking, resource).is_ok()
 }

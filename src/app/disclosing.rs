@@ -23,6 +23,9 @@ pub struct Sight {
     pub counts_scope: bool,
     /// Receives the whole item, so that size, fingerprint and stored object confirm no guess.
     pub whole_item: bool,
+    /// Judges the case: what others exported of the log, and how many entries that were, counts
+    /// what is hidden from everyone else.
+    pub judges: bool,
 }
 
 impl Sight {
@@ -34,21 +37,44 @@ impl Sight {
             CaseRole::Judge,
             CaseRole::ProtectionOfficer,
         ];
-        let on_case = asking
-            .actor
-            .case_roles
-            .iter()
-            .any(|role| role.case == case && staff.contains(&role.role));
+        let has = |wanted: &[CaseRole]| {
+            let roles = asking.actor.case_roles.iter();
+            roles
+                .filter(|role| role.case == case)
+                .any(|role| wanted.contains(&role.role))
+        };
+        let on_case = has(&staff);
         Self {
             person: asking.actor.person,
             counts_scope: on_case || asking.actor.room_roles.contains(&RoomRole::Custodian),
             whole_item,
+            judges: has(&[CaseRole::Judge]),
+        }
+    }
+
+    /// What someone may see of what they did themselves, outside of any case.
+    pub const fn of_own(person: PersonId) -> Self {
+        Self {
+            person,
+            counts_scope: false,
+            whole_item: false,
+            judges: false,
         }
     }
 
     /// Whether a slot of an entry is open.
     pub fn opens(&self, opened: &Opened, number: usize) -> bool {
-        let own = opened.entry.values()[slot::ACTOR].as_str() == Some(&self.person.to_string());
+        self.shows(opened.kind(), self.did(opened), number)
+    }
+
+    /// Whether it was this reader who acted.
+    pub fn did(&self, opened: &Opened) -> bool {
+        opened.entry.values()[slot::ACTOR].as_str() == Some(&self.person.to_string())
+    }
+
+    /// Whether a slot is open of an entry of this kind, the reader's `own` or somebody else's.
+    pub fn shows(&self, kind: &str, own: bool, number: usize) -> bool {
+        let adds = kind::adds_item(kind);
         match number {
             slot::V..=slot::SCOPE
             | slot::SUBJECT_NTH
@@ -56,21 +82,18 @@ impl Sight {
             | slot::SIGNATURE
             | slot::SUBJECT => true,
             slot::ROWS => false,
-            slot::SIZE | slot::SHA256 | slot::DECLARED | slot::STORED
-                if kind::adds_item(opened.kind()) =>
-            {
-                self.whole_item
-            }
+            slot::SIZE | slot::SHA256 | slot::DECLARED | slot::STORED if adds => self.whole_item,
+            slot::DETAIL if kind == kind::EXPORT => self.judges || own,
             slot::CONTENT_ROOT
             | slot::MEDIA_TYPE
             | slot::DERIVATION
             | slot::DESCRIPTION
-            | slot::PROVENANCE => kind::adds_item(opened.kind()) || self.counts_scope || own,
+            | slot::PROVENANCE => adds || self.counts_scope || own,
             slot::ACTOR..=slot::AUTHENTICATION | slot::AUTHORITY => {
-                self.counts_scope || own || kind::adds_item(opened.kind())
+                self.counts_scope || own || adds
             }
             // What is filed about an item stands on its page for everyone who sees it.
-            slot::DETAIL if FILED.contains(&opened.kind()) => true,
+            slot::DETAIL if FILED.contains(&kind) => true,
             slot::PURPOSE | slot::DETAIL..=slot::STORED => self.counts_scope || own,
             _ => self.counts_scope,
         }

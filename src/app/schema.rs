@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use custos_core::ids::MAX_INTEGER;
+use custos_core::{export::Field, ids::MAX_INTEGER};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -15,6 +15,7 @@ use utoipa::{
 use super::{
     cases::{MAX_LINE_CHARS, MAX_TEXT_CHARS, SIDES},
     corrections, exhibits,
+    exports::Format,
     notices::Kind,
     orders, transfers,
     uploads::{MAX_ITEM_BYTES, MAX_OFFSET_MINUTES, PARTICULARS},
@@ -88,6 +89,10 @@ kinds! {
     PartySide = one_of(SIDES.iter().copied());
     /// What holds of an item beside what is normal.
     State = one_of(ItemState::ALL.iter().map(|state| state.name()).chain([SERVED]));
+    /// A field of entries that an export withholds.
+    ExportField = one_of(Field::ALL.iter().map(|field| field.name()));
+    /// In which form an export is written.
+    ExportFormat = one_of(Format::ALL.iter().map(|(_, name)| *name));
     /// What a purpose is for.
     Purpose = one_of(PurposeCode::ALL.iter().map(|code| code.name()));
     /// How somebody was recognised.

@@ -93,7 +93,8 @@ async fn take(arguments: &Arguments) -> Result<u64, ClientError> {
     Ok(length)
 }
 
-async fn stopped() {
+/// Waits until somebody stops the program.
+pub(super) async fn stopped() {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
     };

@@ -1,6 +1,7 @@
 //! `custos log`: the custody log as such.
 
 mod build;
+mod export;
 
 use std::process::ExitCode;
 
@@ -13,10 +14,13 @@ use crate::config::Config;
 pub(super) enum Log {
     /// Build a large log of made-up entries in a folder of its own, to measure with
     Build(build::Arguments),
+    /// Export the entries of a case, an item, a person or a span of time that you may see
+    Export(Box<export::Export>),
 }
 
 pub(super) async fn run(config: &Config, command: &Log) -> Result<ExitCode, Failed> {
     match command {
         Log::Build(arguments) => build::run(config, arguments).await,
+        Log::Export(asked) => Ok(asked.run().await),
     }
 }

@@ -22,6 +22,7 @@ use reqwest::{
     redirect::Policy,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{
     access::{Server, Shows},
@@ -312,12 +313,29 @@ impl Api {
             .request(Method::POST, &path)?
             .header(CONTENT_TYPE, "application/json")
             .body(serde_json::to_vec(wish).expect("texts are JSON"));
+        self.coming(request).await
+    }
+
+    /// An export of the custody log, asked for once: making one is entered.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn export(&self, wish: &Value) -> Result<Coming<'_>, ClientError> {
+        let request = self
+            .request(Method::POST, "/api/v1/custody/exports")?
+            .header(CONTENT_TYPE, "application/json")
+            .body(serde_json::to_vec(wish).expect("texts and numbers are JSON"));
+        self.coming(request).await
+    }
+
+    /// A file that comes with its length.
+    async fn coming(&self, request: RequestBuilder) -> Result<Coming<'_>, ClientError> {
         let answer = tokio::time::timeout(ANSWER, self.answer(request));
         let late = |_| ClientError::Broken("no answer came".into());
         let answer = answer.await.map_err(late)??;
         let length = answer
             .content_length()
-            .ok_or_else(|| ClientError::Answer("a bundle without a length".into()))?;
+            .ok_or_else(|| ClientError::Answer("a file without a length".into()))?;
         Ok(Coming {
             api: self,
             answer,

@@ -285,6 +285,15 @@ pub fn get(
     find(connection, keyring, permit.resource().id.into())
 }
 
+/// The ids of all cases, in their order; for decisions.
+pub(super) fn ids(connection: &mut Connection) -> Result<Vec<CaseId>, DbError> {
+    let ids: Vec<Vec<u8>> = cases::table
+        .order(cases::id)
+        .select(cases::id)
+        .load(connection)?;
+    ids.iter().map(|raw| id("cases", raw)).collect()
+}
+
 /// The parties to a case, in the order of their ids.
 ///
 /// # Errors

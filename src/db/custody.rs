@@ -1,10 +1,14 @@
 //! Custody entries as readers may have them: by permit, of one thing, in one scope.
 
+mod exporting;
+
 use custos_core::{
     event::{Entry, slot},
     ids::{Id, LeafIndex, ScopeId},
 };
 use diesel::prelude::*;
+
+pub use exporting::{Listed, first_at, listed, opened, whose};
 
 use super::{
     Connection, DbError,

@@ -155,6 +155,14 @@ pub fn case(
     }))
 }
 
+/// Every case, by its id: each is then decided by policy.
+///
+/// # Errors
+/// The rows can't be read.
+pub fn case_ids(connection: &mut Connection) -> Result<Vec<CaseId>, DbError> {
+    cases::ids(connection)
+}
+
 /// An item; `None` when there is none of this id.
 ///
 /// # Errors

@@ -20,7 +20,10 @@ use crate::{
     ambient::Ambient,
     keyring::Keyring,
     policy::{
-        action::{ActionKind, Approve, AskApproval, ManagePeople, ReadCase, ReadHistory, ReadItem},
+        action::{
+            ActionKind, Approve, AskApproval, ExportCustody, ManagePeople, ReadCase, ReadHistory,
+            ReadItem,
+        },
         permit::Permit,
     },
 };
@@ -309,6 +312,7 @@ impl NamesPeople for ReadItem {}
 impl NamesPeople for ReadHistory {}
 impl NamesPeople for AskApproval {}
 impl NamesPeople for Approve {}
+impl NamesPeople for ExportCustody {}
 
 /// The name of someone whom something names that may be read.
 ///

@@ -22,7 +22,11 @@ use super::{
     front::handover::{Handover, Pieces},
     tags::is_known,
 };
-use crate::app::{bundles::BundleStream, views::ViewedContent};
+use crate::app::{
+    bundles::BundleStream,
+    exports::{ExportStream, Format},
+    views::ViewedContent,
+};
 
 /// Bytes that are handed to the connection at once.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -268,6 +272,24 @@ pub fn bundled(bundle: BundleStream, item: ItemId) -> Streamed {
         ranges: false,
         sha256: None,
         pieces: bundle.bytes,
+    }
+}
+
+/// An export of the custody log. A page is taken away too: it is no page of this origin.
+pub fn exported(export: ExportStream) -> Streamed {
+    let media_type = match export.format {
+        Format::Lines => ContentType::new("application", "jsonl"),
+        Format::Table => ContentType::CSV,
+        Format::Page => ContentType::HTML,
+    };
+    Streamed {
+        media_type,
+        disposition: Disposition::Attachment(export.name),
+        size: export.length,
+        range: None,
+        ranges: false,
+        sha256: Some(*export.sha256.as_bytes()),
+        pieces: export.bytes,
     }
 }
 

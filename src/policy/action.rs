@@ -91,6 +91,9 @@ actions! {
     /// Make a bundle of a thing's history; content in it needs [`Download`] as well.
     /// On an item, a served set or a case.
     MakeBundle = "make_bundle",
+    /// Ask for an export of the log, of which each entry is then decided by [`ReadHistory`].
+    /// On an item or a case; on a person, for what they did in all cases; on the room.
+    ExportCustody = "export_custody",
     /// Serve to a party. On the case for the set, and on each item in it.
     Serve = "serve",
     /// Learn that a served set exists, and read what is in it. On the set.

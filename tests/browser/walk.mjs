@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
+import { exporting } from './exports.mjs';
 import { address, startMail, told, undelivered } from './notices.mjs';
 import { files, rules } from './register.mjs';
 import { leaving, requests } from './requests.mjs';
@@ -277,7 +278,7 @@ async function deposits(room, browser, page) {
   });
 }
 
-async function proofs(room, page) {
+async function proofs(room, browser, page) {
   const folder = join(shots, '..', 'taken');
   mkdirSync(folder, { recursive: true });
   const trust = join(room.folder, 'trust.policy');
@@ -299,6 +300,8 @@ async function proofs(room, page) {
     const told = verify(join(folder, 'bundle.zip'), '--held', join(folder, 'receipt'));
     holds(told.includes('VERIFIED') && told.includes('unchanged since its deposit'), told);
   });
+  const opening = (options) => open(browser, options);
+  await exporting(room, page, { open: opening, look, download, verify, folder });
 }
 
 async function others(room, browser) {
@@ -389,7 +392,7 @@ try {
   await files(room, page, look);
   await rules(room, () => open(browser), look, ['Hester Vane', 'Oriane Feld']);
   await requests(room, () => open(browser), look, 'Winifred Ashgrove');
-  await proofs(room, page);
+  await proofs(room, browser, page);
   await others(room, browser);
   await step('nothing secret is in the log', async () => {
     const log = room.log.join('');

@@ -31,6 +31,7 @@ UNPROVOKED = {
     ("*", 500): "it says that the room has a defect",
     ("*", 503): "it takes a broken disk or 1,024 clients at a time; tests/it/failing.rs, slow.py",
     ("*", 507): "it takes a full disk; tests/it/failing.rs",
+    ("exportLog", 409): "it takes a permission that changes between two moments of one request",
     ("readHealth", 429): "it takes 128 requests at a time from one address; slow.py does",
 }
 
@@ -93,6 +94,8 @@ def valid(world):
         "readHistory": Valid("investigator", {"item": item[0]}),
         "takeReceipt": Valid("investigator", {"item": item[0]}),
         "makeBundle": Valid("investigator", {"item": item[0]}, {"content": False}),
+        "exportLog": Valid("investigator", {}, {"item": item[0]}, again=False,
+                           absent={"item": UNKNOWN}),
         "openView": Valid("investigator", {"item": item[0]}, why | {"download": True}),
         "readContent": Valid("investigator", {"view": special["views"][0]}),
         "closeView": Valid("investigator", {"view": special["views"][1]}),

@@ -7,6 +7,7 @@ mod conditions;
 mod coverage;
 mod digests;
 mod doctor;
+mod exports;
 mod failing;
 mod front;
 mod hidden;

@@ -84,6 +84,7 @@ pub mod kind {
     pub const RESTORED: &str = "restored";
     pub const BUNDLE: &str = "bundle";
     pub const COVER: &str = "cover";
+    pub const EXPORT: &str = "export";
 
     /// Every kind that a room may write, ascending; a reader takes others too.
     pub const ALL: &[&str] = &[
@@ -103,6 +104,7 @@ pub mod kind {
         "enrolment_issue",
         "enrolment_use",
         "exhibit",
+        EXPORT,
         EXPUNGE,
         "history",
         "lift_restriction",

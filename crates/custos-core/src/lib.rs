@@ -14,6 +14,7 @@
 //! | [`checkpoint`] | signed tree heads, cosignatures, and whom a verifier trusts |
 //! | [`receipt`] | the proof of one entry |
 //! | [`timestamp`] | tokens of time authorities over checkpoints |
+//! | [`export`] | some of the log's entries, redacted, in a file that verifies as it is |
 //! | [`row`] | what an entry says of the database rows that it wrote |
 //! | [`bundle`], [`verify`] | a package for a court, and its offline verification |
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod checkpoint;
 pub mod cipher;
 pub mod content;
 pub mod event;
+pub mod export;
 pub mod hash;
 pub mod ids;
 pub mod json;

@@ -1,6 +1,6 @@
-//! Checking a bundle offline, without trusting the room that made it.
+//! Checking a bundle, or an export of the log, offline, without trusting the room that made it.
 //!
-//! A bundle is hostile input: every length, count and loop is bounded, and nothing is
+//! Either is hostile input: every length, count and loop is bounded, and nothing is
 //! believed before the step that proves it. The steps run in the order of [`Step`]; the
 //! first that fails ends the verification, and what the steps before it found is not given
 //! out, so that nobody relies on half of it.
@@ -12,6 +12,7 @@
 mod chain;
 mod content;
 mod entries;
+mod export;
 mod heads;
 mod held;
 mod open;
@@ -30,6 +31,7 @@ use std::{
 use crate::{checkpoint::TrustPolicy, ids::Timestamp, receipt::Receipt};
 
 pub use entries::Shown;
+pub use export::{VerifiedExport, asked_in_words, verify_export};
 pub use report::{
     ContentCheck, HeldCheck, HeldOutcome, HistoryLine, NotLaterThan, RedactionCheck, RegisterCheck,
     Stamped, TimestampCheck, Verified, utc,
@@ -45,6 +47,8 @@ pub enum Step {
     Note,
     /// `files`: the note lists exactly the files, with their SHA-256.
     Files,
+    /// `export`: the lines of an export of the log are of their form and number.
+    Export,
     /// `checkpoint`: a trusted key of the log signed every checkpoint.
     Checkpoint,
     /// `witness`: cosignatures hold, and the newest checkpoint has the quorum asked for.
@@ -65,6 +69,8 @@ pub enum Step {
     Redaction,
     /// `register`: the register counts every item once.
     Register,
+    /// `asked`: an export holds what was asked for, and its own entry names exactly this.
+    Asked,
     /// `timestamp`: time authorities stamped the checkpoints.
     Timestamp,
     /// `held`: receipts kept elsewhere belong to the same history.
@@ -72,11 +78,12 @@ pub enum Step {
 }
 
 impl Step {
-    /// Every step with its word, in order.
-    pub const ALL: [(Self, &'static str); 15] = [
+    /// Every step with its word, in order; those of a bundle and those of an export.
+    pub const ALL: [(Self, &'static str); 17] = [
         (Self::Zip, "zip"),
         (Self::Note, "bundle.note"),
         (Self::Files, "files"),
+        (Self::Export, "export"),
         (Self::Checkpoint, "checkpoint"),
         (Self::Witness, "witness"),
         (Self::Consistency, "consistency"),
@@ -87,6 +94,7 @@ impl Step {
         (Self::Content, "content"),
         (Self::Redaction, "redaction"),
         (Self::Register, "register"),
+        (Self::Asked, "asked"),
         (Self::Timestamp, "timestamp"),
         (Self::Held, "held"),
     ];
@@ -121,32 +129,36 @@ impl Failure {
                 "Do not rely on this file. It was damaged or changed on its way, or was never a \
                  bundle: keep it as it is, and get another copy from where it came from."
             }
+            Step::Export | Step::Asked => {
+                "Do not rely on this file. It was changed on its way, or was never an export of \
+                 the custody log: keep it as it is, and get another copy from where it came from."
+            }
             Step::Checkpoint | Step::Witness | Step::Key => {
-                "Do not rely on this bundle yet. Compare the trust policy with the one that is \
-                 published elsewhere than by the room; if it is current, the bundle was not \
-                 made or not confirmed by whom it says."
+                "Do not rely on this file yet. Compare the trust policy with the one that is \
+                 published elsewhere than by the room; if it is current, the file was not made \
+                 or not confirmed by whom it says."
             }
             Step::Consistency | Step::Held => {
-                "Keep this bundle and every receipt and bundle that you hold, unchanged. If they \
+                "Keep this file and every receipt and bundle that you hold, unchanged. If they \
                  are genuine they show two histories of one log: have both examined by an expert \
                  and tell the court."
             }
             _ => {
-                "Do not rely on this bundle. Keep it unchanged, and ask the room for a new one; \
-                 if that fails in the same way, tell the court."
+                "Do not rely on this file. Keep it unchanged, and ask the room for a new one; if \
+                 that fails in the same way, tell the court."
             }
         }
     }
 }
 
-/// Why a bundle is not verified.
+/// Why a bundle or an export is not verified.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// A step failed: the bundle must not be relied on.
+    /// A step failed: the file must not be relied on.
     #[error(transparent)]
     Failed(#[from] Failure),
-    /// Reading failed; says nothing about the bundle.
-    #[error("the bundle could not be read: {0}; nothing is known about it, try again")]
+    /// Reading failed; says nothing about the file.
+    #[error("the file could not be read: {0}; nothing is known about it, try again")]
     Io(#[from] io::Error),
 }
 
@@ -182,7 +194,9 @@ pub fn verify<R: Read + Seek>(
     let redaction = redaction::check(&mut opened, &log, &history)?;
     let register = register::check(&mut opened, &log)?;
     let timestamps = timestamps::check(&mut opened, &heads, trust)?;
-    let held = held::check(held, &opened.manifest, &heads, &log, trust)?;
+    let manifest = &opened.manifest;
+    let of = (manifest.origin.as_str(), manifest.checkpoint);
+    let held = held::check(held, of, &heads, &log, trust)?;
     Ok(report::assemble(report::Findings {
         manifest: opened.manifest,
         heads,

@@ -3,7 +3,10 @@
 use custos_core::{
     checkpoint::{Checkpoint, Cosignature, Endorsement},
     receipt::Receipt,
-    verify::{ContentCheck, Failure, HeldOutcome, HistoryLine, Shown, Verified, WholeLog},
+    verify::{
+        ContentCheck, Failure, HeldCheck, HeldOutcome, HistoryLine, Shown, Verified,
+        VerifiedExport, WholeLog,
+    },
 };
 use serde_json::{Value, json};
 
@@ -57,17 +60,29 @@ pub fn verified(verified: &Verified) -> String {
             "witnesses": witnesses(&verified.witnesses),
         },
         "timestamps": timestamps,
-        "held": verified.held.iter().map(|held| json!({
-            "index": held.index.get(),
-            "size": held.size,
-            "outcome": match held.outcome {
-                HeldOutcome::SameCheckpoint => "same checkpoint",
-                HeldOutcome::Continued => "continued",
-                HeldOutcome::NotCompared => "not compared",
-            },
-        })).collect::<Vec<_>>(),
+        "held": held(&verified.held),
         "history": lines(&verified.history),
         "others": lines(&verified.others),
+    }))
+}
+
+/// Everything that a verified export of the log shows, in the same words.
+pub fn export(verified: &VerifiedExport) -> String {
+    print(&json!({
+        "result": "verified",
+        "origin": verified.origin,
+        "asked": verified.asked.to_value(),
+        "withheld": verified.withheld.to_value(),
+        "sentences": verified.sentences(),
+        "not_proven": verified.not_proven(),
+        "log": {
+            "checkpoints": [verified.size],
+            "root": verified.root,
+            "witnesses": witnesses(&verified.witnesses),
+        },
+        "held": held(&verified.held),
+        "entries": lines(&verified.entries),
+        "made": lines(std::slice::from_ref(&verified.made)),
     }))
 }
 
@@ -146,6 +161,22 @@ fn content(content: &ContentCheck) -> Value {
             bytes,
         } => json!({"added": added.get(), "leaves": leaves, "of": of, "bytes": bytes}),
     }
+}
+
+fn held(held: &[HeldCheck]) -> Vec<Value> {
+    held.iter()
+        .map(|held| {
+            json!({
+                "index": held.index.get(),
+                "size": held.size,
+                "outcome": match held.outcome {
+                    HeldOutcome::SameCheckpoint => "same checkpoint",
+                    HeldOutcome::Continued => "continued",
+                    HeldOutcome::NotCompared => "not compared",
+                },
+            })
+        })
+        .collect()
 }
 
 fn witnesses(seen: &[Cosignature]) -> Vec<Value> {

@@ -1,5 +1,5 @@
-//! `custos-verify`: checks a bundle or a receipt of custody, or a copy of a whole public log,
-//! offline, without trusting the room that made it.
+//! `custos-verify`: checks a bundle, an export or a receipt of custody, or a copy of a whole
+//! public log, offline, without trusting the room that made it.
 //!
 //! It reads the files named on its command line and nothing else, and writes to standard
 //! output and standard error. Exit codes: 0 verified, 1 error, 2 usage, 3 not verified.
@@ -13,16 +13,16 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
-/// Checks a bundle of custody, offline, without trusting the room that made it
+/// Checks a bundle or an export of custody, offline, without trusting the room that made it
 ///
 /// Exit codes: 0 verified, 1 error (nothing is known), 2 usage, 3 not verified.
 ///
-/// A verifier and a policy that came with the bundle prove nothing against whoever made it: use a
+/// A verifier and a policy that came with the file prove nothing against whoever made it: use a
 /// copy of this program whose SHA-256 is published elsewhere, and a policy from elsewhere.
 #[derive(Parser)]
 #[command(name = "custos-verify", version)]
 struct Arguments {
-    /// The bundle, a .zip file
+    /// The bundle, a .zip file, or the export of a custody log, a .jsonl file
     #[arg(required_unless_present_any = ["receipt", "log"], conflicts_with_all = ["receipt", "log"])]
     bundle: Option<PathBuf>,
 
@@ -30,11 +30,11 @@ struct Arguments {
     #[arg(long, value_name = "POLICY")]
     trust: PathBuf,
 
-    /// Receipts that you kept: they must belong to the same history as the bundle
+    /// Receipts that you kept: they must belong to the same history as the file
     #[arg(long, value_name = "RECEIPT", num_args = 1.., conflicts_with = "receipt")]
     held: Vec<PathBuf>,
 
-    /// Check this one receipt instead of a bundle
+    /// Check this one receipt instead of a bundle or an export
     #[arg(long, value_name = "RECEIPT")]
     receipt: Option<PathBuf>,
 

@@ -6,7 +6,7 @@ use custos_core::{
     checkpoint::{Checkpoint, Endorsement},
     event::SUBJECT_TYPES,
     receipt::Receipt,
-    verify::{Failure, HistoryLine, Shown, Verified, WholeLog, utc},
+    verify::{Failure, HistoryLine, Shown, Verified, VerifiedExport, WholeLog, utc},
 };
 
 /// Characters of a word that the room chose which are shown.
@@ -33,6 +33,22 @@ pub fn verified(verified: &Verified) -> String {
             &verified.others,
         );
     }
+    text
+}
+
+/// The same of an export of the log: four sentences, what is not proven, the entries.
+pub fn export(verified: &VerifiedExport) -> String {
+    let mut text = String::from("VERIFIED\n\n");
+    for (number, sentence) in (1..).zip(verified.sentences()) {
+        line(&mut text, &format!("{number}. {}", printable(&sentence)));
+    }
+    line(&mut text, "\nNot proven:");
+    for what in verified.not_proven() {
+        line(&mut text, &format!("- {}", printable(&what)));
+    }
+    timeline(&mut text, "\nEntries:", &verified.entries);
+    let made = std::slice::from_ref(&verified.made);
+    timeline(&mut text, "\nThe entry of this export:", made);
     text
 }
 

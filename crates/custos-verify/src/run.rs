@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, IsTerminal, Read, Write},
+    io::{self, BufReader, IsTerminal, Read, Seek, Write},
     path::Path,
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
@@ -12,7 +12,7 @@ use custos_core::{
     checkpoint::TrustPolicy,
     ids::Timestamp,
     receipt::Receipt,
-    verify::{Failure, Progress, VerifyError, verify},
+    verify::{Failure, Progress, VerifyError, verify, verify_export},
 };
 
 use crate::{Arguments, log, machine, people};
@@ -30,7 +30,7 @@ const NOT_VERIFIED: u8 = 3;
 pub enum Refusal {
     /// Something could not be read: nothing is known.
     Error(String),
-    /// A bundle failed at a step.
+    /// A bundle or an export failed at a step.
     Bundle(Failure),
     /// A receipt does not hold.
     Receipt(String),
@@ -110,7 +110,10 @@ fn check(arguments: &Arguments) -> Result<String, Refusal> {
             })
         })
         .collect::<Result<_, _>>()?;
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    if is_export(&mut file).map_err(|error| unreadable(path, &error))? {
+        return check_export(path, file, &trust, &held, arguments.json);
+    }
     let length = file
         .metadata()
         .map_err(|error| unreadable(path, &error))?
@@ -123,6 +126,29 @@ fn check(arguments: &Arguments) -> Result<String, Refusal> {
     match verified {
         Ok(verified) if arguments.json => Ok(machine::verified(&verified)),
         Ok(verified) => Ok(people::verified(&verified)),
+        Err(VerifyError::Failed(failure)) => Err(Refusal::Bundle(failure)),
+        Err(VerifyError::Io(error)) => Err(unreadable(path, &error)),
+    }
+}
+
+/// Whether a file is an export: it begins with JSON, which no bundle does.
+fn is_export(file: &mut File) -> io::Result<bool> {
+    let mut first = [0; 1];
+    let read = file.read(&mut first)?;
+    file.rewind()?;
+    Ok(read == 1 && first == *b"{")
+}
+
+fn check_export(
+    path: &Path,
+    file: File,
+    trust: &TrustPolicy,
+    held: &[Receipt],
+    json: bool,
+) -> Result<String, Refusal> {
+    match verify_export(BufReader::new(file), trust, held, now()?) {
+        Ok(verified) if json => Ok(machine::export(&verified)),
+        Ok(verified) => Ok(people::export(&verified)),
         Err(VerifyError::Failed(failure)) => Err(Refusal::Bundle(failure)),
         Err(VerifyError::Io(error)) => Err(unreadable(path, &error)),
     }

@@ -15,6 +15,10 @@ fn vector(name: &str) -> PathBuf {
         .join(name)
 }
 
+fn export(name: &str) -> PathBuf {
+    vector("..").join("export").join(name)
+}
+
 fn run(arguments: &[&Path]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_custos-verify"));
     command.args(arguments).output().unwrap()
@@ -108,13 +112,73 @@ fn every_vector_has_its_exit_code() {
 }
 
 #[test]
+fn an_export_is_recognised_and_told_in_sentences() {
+    let trust = [Path::new("--trust"), &export("trust.policy")].map(Path::to_path_buf);
+    let of = |file: &str, more: &[&str]| {
+        let file = export(file);
+        let mut arguments = vec![file.as_path(), &trust[0], &trust[1]];
+        arguments.extend(more.iter().map(Path::new));
+        run(&arguments)
+    };
+    let output = of("valid.jsonl", &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = text(&output);
+    for expected in [
+        "VERIFIED\n\n1. These 4 entries are exactly what the room `room.example/log` exported",
+        "\n3. Whoever made this export withheld these fields of every entry: actor, fingerprints",
+        "\n4. The checkpoint is confirmed by these witnesses: `w1`",
+        "\nNot proven:\n- that these are all entries about what was asked for",
+        "\nEntries:\n         1  2026-09-21 14:14:20 UTC  deposit           (withheld)",
+        "\nThe entry of this export:\n         6  ",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    let found = read(&of("valid.jsonl", &["--json"]));
+    assert_eq!(
+        found["withheld"],
+        json!(["actor", "fingerprints", "policy"])
+    );
+    assert_eq!(found["entries"].as_array().unwrap().len(), 4);
+    assert_eq!(found["made"][0]["kind"], "export");
+}
+
+#[test]
+fn every_export_has_its_exit_code() {
+    let index = fs::read(export("index.json")).unwrap();
+    let index: Value = serde_json::from_slice(&index).unwrap();
+    for case in index["cases"].as_array().unwrap() {
+        let file = case["file"].as_str().unwrap();
+        let mut arguments = vec![
+            export(file),
+            "--json".into(),
+            "--trust".into(),
+            export("trust.policy"),
+        ];
+        for held in case["held"].as_array().unwrap() {
+            arguments.push("--held".into());
+            arguments.push(export(held.as_str().unwrap()));
+        }
+        let arguments: Vec<&Path> = arguments.iter().map(PathBuf::as_path).collect();
+        let output = run(&arguments);
+        // What does not begin as an export is taken for a bundle, and is none.
+        let step = match file {
+            "of-no-byte.jsonl" => json!("zip"),
+            _ => case["step"].clone(),
+        };
+        let code = if step.is_null() { 0 } else { 3 };
+        assert_eq!(output.status.code(), Some(code), "{file}");
+        assert_eq!(read(&output)["step"], step, "{file}");
+    }
+}
+
+#[test]
 fn a_failed_step_is_named_with_what_is_safe() {
     let output = check("chain-with-gap.zip", &[]);
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(
         text(&output),
         "NOT VERIFIED\n\nStep `chain` failed: entry 3: the subject's history has a gap before it\n\n\
-         Do not rely on this bundle. Keep it unchanged, and ask the room for a new one; if that \
+         Do not rely on this file. Keep it unchanged, and ask the room for a new one; if that \
          fails in the same way, tell the court.\n"
     );
 }

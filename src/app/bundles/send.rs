@@ -3,12 +3,11 @@
 use std::{
     collections::BTreeSet,
     io::{self, Read, Write},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use custos_core::{bundle::Place, hash::Hash, keys::DataKey, object::StoredObject};
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{BoxStream, StreamExt};
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, mpsc},
@@ -22,20 +21,14 @@ use crate::{
     app::{
         context::Room,
         error::Error,
+        pieces::{PIECES_WAITING, Pieces, rechecked},
         proofs::Published,
-        rechecking::{Recheck, Stands},
+        rechecking::Stands,
         timestamps, witnesses,
     },
     content::read::{ReadError, Reader},
     db::{DbError, head},
 };
-
-/// Bytes that are handed on at once.
-const PIECE_BYTES: usize = 256 << 10;
-/// Pieces that wait to be sent.
-const PIECES_WAITING: usize = 8;
-/// How long one may wait before the bundle is given up: it holds a thread meanwhile.
-const STALL: Duration = Duration::from_secs(120);
 
 /// A bundle, ready to be sent.
 pub struct BundleStream {
@@ -81,23 +74,11 @@ pub(super) async fn prepare(
         write(&assembled, reader, &handle, &sender);
         drop(place);
     });
-    let state = (receiver, Recheck::new(room.clone(), stands));
-    let bytes = stream::unfold(state, |(mut receiver, mut recheck)| async move {
-        let mut piece = receiver.recv().await?;
-        if let Ok(bytes) = &piece
-            && let Err(error) = recheck.before(bytes.len() as u64).await
-        {
-            // Whoever reads on finds the end of the stream, not the rest of the bundle.
-            receiver.close();
-            while receiver.try_recv().is_ok() {}
-            piece = Err(io::Error::other(error));
-        }
-        Some((piece, (receiver, recheck)))
-    });
+    let bytes = rechecked(room, stands, receiver);
     Ok(BundleStream {
         length,
         fingerprint,
-        bytes: bytes.boxed(),
+        bytes,
     })
 }
 
@@ -141,11 +122,7 @@ fn write(
     sender: &mpsc::Sender<io::Result<Bytes>>,
 ) {
     let mut reader = reader;
-    let out = Pieces {
-        sender,
-        handle,
-        waiting: Vec::with_capacity(PIECE_BYTES),
-    };
+    let out = Pieces::new(sender, handle);
     let written = assembled.plan.write_to(out, |name| {
         if *name == Place::Item.name() {
             let reader = reader
@@ -172,34 +149,6 @@ fn write(
         // The receiver may be gone or stand still, which is why it was cut; then the bytes end
         // before the length that was said, which breaks the connection too.
         drop(sender.try_send(Err(error)));
-    }
-}
-
-/// A writer that hands pieces to the sender.
-struct Pieces<'a> {
-    sender: &'a mpsc::Sender<io::Result<Bytes>>,
-    handle: &'a Handle,
-    waiting: Vec<u8>,
-}
-
-impl Write for Pieces<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.waiting.extend_from_slice(bytes);
-        if self.waiting.len() >= PIECE_BYTES {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let full = std::mem::replace(&mut self.waiting, Vec::with_capacity(PIECE_BYTES));
-        let sent = self.sender.send_timeout(Ok(full.into()), STALL);
-        self.handle
-            .block_on(sent)
-            .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody takes the bundle"))
     }
 }
 

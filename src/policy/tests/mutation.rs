@@ -190,6 +190,7 @@ fn actions_of(scope: &Value) -> Vec<Action> {
                 Action::ReadHistory,
                 Action::TakeReceipt,
                 Action::MakeBundle,
+                Action::ExportCustody,
             ],
             "content" => vec![Action::OpenView, Action::Download],
             _ => Action::ALL

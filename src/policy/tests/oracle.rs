@@ -66,6 +66,8 @@ pub fn allows(action: Action, who: &Who, on: On) -> bool {
     let anyone = match (action, on) {
         (ListCases, On::Room) => true,
         (ManageTokens, On::Account { own }) => own,
+        (ExportCustody, On::Room) => true,
+        (ExportCustody, On::Person { me }) => me,
         _ => false,
     };
     let permitted = anyone || holds.into_iter().any(|role| may(role, action, who, on));
@@ -104,6 +106,9 @@ fn may(role: &str, action: Action, who: &Who, on: On) -> bool {
         ) => !restricted && (is(&["prosecutor"]) || (is(&["defence"]) && served.own())),
         (RuleOnExhibit, On::Item { .. }) => is(&["judge"]),
         (ReadHistory | TakeReceipt | MakeBundle, On::Case { .. }) => is(&STAFF),
+        (ExportCustody, On::Case { .. }) => is(&CASE_ROLES) || is(&["custodian"]),
+        (ExportCustody, On::Item { .. }) => cell(role, on) != H,
+        (ExportCustody, On::Person { .. }) => is(&["custodian"]),
         (ReadSet | ReadHistory | TakeReceipt | MakeBundle, On::Set { own }) => {
             is(&STAFF) || (own && is(&["defence"]))
         }
@@ -182,6 +187,7 @@ fn forbidden(action: Action, who: &Who, on: On) -> bool {
             action,
             ManageTokens | ManagePeople | RecoverAccount | Approve
         );
-    let f16 = quarantined && !matches!(action, ReadItem | ReadHistory | TakeReceipt);
+    let f16 =
+        quarantined && !matches!(action, ReadItem | ReadHistory | TakeReceipt | ExportCustody);
     f1 || closed || f6 || f7 || f9 || f10 || f11 || f12 || f15 || f16
 }

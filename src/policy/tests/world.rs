@@ -355,6 +355,7 @@ pub fn decide_facts(
         Action::ReadHistory => typed::<action::ReadHistory>(engine, facts),
         Action::TakeReceipt => typed::<action::TakeReceipt>(engine, facts),
         Action::MakeBundle => typed::<action::MakeBundle>(engine, facts),
+        Action::ExportCustody => typed::<action::ExportCustody>(engine, facts),
         Action::Serve => typed::<action::Serve>(engine, facts),
         Action::ReadSet => typed::<action::ReadSet>(engine, facts),
         Action::Restrict => typed::<action::Restrict>(engine, facts),

@@ -13,6 +13,7 @@ import formats
 from bundle import register_leaf
 from conventions import Refused, canonical, members, need, parse_json, sha256, unhex
 from entry import KINDS, Entry, check_control
+from export import Export
 from multi_proof import MultiProof
 from reader import (
     Checkpoint, Key, Note, Proof, Receipt, Trust, check_consistency, log_leaf, log_node,
@@ -271,6 +272,18 @@ class Page:
             shown = [block[f"{name} {i}"] for name in ("a", "b", "leaf")]
             need([a.hex(), b.hex(), hashes[-1].hex()] == shown, f"leaf {i}")
         need(formats.root(hashes).hex() == block["root"], "root")
+
+    def export(self):
+        index = PAGE.parents[1] / "tests" / "vectors" / "export" / "trust.policy"
+        made = Export(self.found["export"], Trust(index.read_text()), [])
+        need(made.verify() is None, "the export")
+
+    def export_entries(self):
+        block, (c, entries) = self.found["export-entries"], self.fields("export-entries", "C", "entries")
+        listed = b"custos/export/v1\0" + int(block["index"]).to_bytes(8, "big") + c
+        need(sha256(listed) == entries, "entries")
+        own = parse_json(self.found["export"].splitlines()[-1])
+        need(Entry(canonical(own["entry"])).open[22]["entries"] == entries.hex(), "its own entry")
 
     def row(self):
         block, salt = self.found["row"], self.fields("row", "salt")[0]

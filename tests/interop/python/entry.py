@@ -9,7 +9,7 @@ from conventions import (
 ADDING = ("deposit", "derive", "move_in")
 KINDS = set(
     "account_status audit bundle bundle_taken case_merge case_open case_stage case_transfer "
-    "clock correct cover deposit derive enrolment_issue enrolment_use exhibit expunge history "
+    "clock correct cover deposit derive enrolment_issue enrolment_use exhibit export expunge history "
     "lift_restriction list mail_address move_in order party_add password_set person_add person_create "
     "person_leave person_status policy_set read receipt record_tree refuse register request "
     "request_approve request_end restored restrict role_end serve session_end sign_in "

@@ -1,8 +1,14 @@
-//! Receipts and bundles that are taken away.
+//! Receipts, bundles and exports of the log that are taken away.
 
 use std::{ffi::OsStr, fs, io::Cursor, path::Path};
 
-use custos_core::{bundle::Place, ids::Timestamp, verify::verify};
+use custos_core::{
+    bundle::Place,
+    hash::sha256,
+    ids::Timestamp,
+    verify::{verify, verify_export},
+};
+use serde_json::Value;
 
 use super::{
     Ended, Field, noise, run, text,
@@ -150,5 +156,62 @@ async fn a_bundle_that_is_cut_leaves_nothing() {
         .await
         .ends_with(1);
     assert!(!field.path("a.zip").exists());
+    assert_eq!(field.unfinished(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_of_the_log_is_taken_whole_and_verifies() {
+    let field = Field::new().await;
+    let file = field.file("a.bin", b"a note");
+    let ended = field.run_deposit(&[file], &[]).await.ends_with(0);
+    let item = text(&ended.of("a.bin")["item"]).to_owned();
+    let export = async |of: &[&str], more: &[&str]| {
+        let start = ["log", "export"];
+        let arguments = start
+            .iter()
+            .chain(of)
+            .chain(more)
+            .map(|word| OsStr::new(*word));
+        let arguments: Vec<&OsStr> = arguments.collect();
+        run(field.command(&arguments)).await
+    };
+    let of = ["--item", item.as_str()];
+    let fields = [
+        "--withhold",
+        "actor,fingerprints",
+        "--out",
+        "log.jsonl",
+        "--json",
+    ];
+    let told = export(&of, &fields).await.ends_with(0);
+    let told: Value = serde_json::from_str(&told.out).expect("one object");
+    let bytes = fs::read(field.path("log.jsonl")).expect("an export");
+    assert_eq!(told["bytes"], bytes.len());
+    assert_eq!(text(&told["sha256"]), sha256(&[&bytes]).to_string());
+    let now = Timestamp::from_micros(4_000_000_000_000_000).expect("a time");
+    let found = verify_export(bytes.as_slice(), &field.trust(), &[], now).expect("it verifies");
+    assert_eq!(found.entries[0].kind.as_deref(), Some("deposit"));
+    // What stands there is replaced only when told.
+    export(&of, &fields).await.ends_with(1);
+    assert_eq!(fs::read(field.path("log.jsonl")).expect("there"), bytes);
+    let case = ["--case", field.case.as_str(), "--from", "2020-01-01"];
+    export(&case, &["--format", "html", "--out", "log.html"])
+        .await
+        .ends_with(0);
+    export(&of, &["--format", "csv", "--out", "log.csv"])
+        .await
+        .ends_with(0);
+    for (of, more) in [
+        (&[][..], &["--out", "b"][..]),
+        (&of[..], &["--withhold", "rows", "--out", "b"]),
+        (&["--from", "yesterday"], &["--out", "b"]),
+    ] {
+        export(of, more).await.ends_with(2);
+    }
+    let unknown = "f".repeat(32);
+    export(&["--item", &unknown], &["--out", "b"])
+        .await
+        .ends_with(1);
+    assert!(!field.path("b").exists());
     assert_eq!(field.unfinished(), 0);
 }

@@ -121,6 +121,7 @@ pub const ROWS: &[Row] = &[
     ("GET", "/items/<item>/history", SignIn, &["history"]),
     ("GET", "/items/<item>/receipt", SignIn, &["receipt"]),
     ("POST", "/items/<item>/bundle", Refused, &["bundle"]),
+    ("POST", "/custody/exports", Refused, &["export"]),
     ("GET", "/items/<item>/serve", SignIn, &["read", "list"]),
     ("POST", "/items/<item>/serve", Refused, &["serve", "bundle"]),
     ("GET", "/people", SignIn, &["list"]),
@@ -310,6 +311,7 @@ pub const ROWS: &[Row] = &[
     ("GET", "/api/v1/items/<item>/history", Refused, &["history"]),
     ("GET", "/api/v1/items/<item>/receipt", Refused, &["receipt"]),
     ("POST", "/api/v1/items/<item>/bundle", Refused, &["bundle"]),
+    ("POST", "/api/v1/custody/exports", Refused, &["export"]),
     (
         "POST",
         "/api/v1/items/<item>/servings",

@@ -201,6 +201,19 @@ async fn by_pages(drive: &mut Drive, [custodian, officer, prosecutor, judge]: [&
     drive
         .page(officer, "POST /items/<item>/bundle", &path, &asked)
         .await;
+    let named = item.rsplit('/').next().expect("the item's id");
+    let asked = [
+        ("case", ""),
+        ("item", named),
+        ("person", ""),
+        ("from", ""),
+        ("to", ""),
+        ("withhold", "fingerprints"),
+        ("format", "html"),
+    ];
+    drive
+        .page(officer, "POST /custody/exports", "/custody/exports", &asked)
+        .await;
     let path = format!("{item}/restrict");
     drive
         .page(judge, "POST /items/<item>/restrict", &path, &[])
@@ -346,6 +359,15 @@ async fn by_api(drive: &mut Drive, [custodian, officer, prosecutor, judge]: [&Us
             "POST /api/v1/items/<item>/bundle",
             &path,
             Some(asked),
+        )
+        .await;
+    let named = item.rsplit('/').next().expect("the item's id");
+    drive
+        .api(
+            officer,
+            "POST /api/v1/custody/exports",
+            "/custody/exports",
+            Some(json!({"item": named, "withhold": ["actor"]})),
         )
         .await;
     let path = format!("{item}/restriction");

@@ -88,7 +88,14 @@ impl Disclosed {
         if bytes.len() > MAX_DISCLOSED_BYTES {
             return Err(EntryError::TooLong);
         }
-        let value = json::parse(bytes)?;
+        Self::from_value(&json::parse(bytes)?)
+    }
+
+    /// Reads a disclosed entry that stands in other JSON of the formats.
+    ///
+    /// # Errors
+    /// Not of the form, or as [`Disclosed::new`].
+    pub fn from_value(value: &Value) -> Result<Self, EntryError> {
         let members: &[Value; SLOTS] = value
             .as_array()
             .and_then(|all| all.as_slice().try_into().ok())
@@ -105,15 +112,20 @@ impl Disclosed {
     /// # Errors
     /// Longer than a reader takes.
     pub fn to_jcs(&self) -> Result<Vec<u8>, EntryError> {
-        let members = self.slots.iter().map(|slot| match slot {
-            DisclosedSlot::Open { key, value } => json!({"k": hex::encode(key), "value": value}),
-            DisclosedSlot::Withheld(commitment) => json!({"c": commitment}),
-        });
-        let jcs = json::canonical(&Value::Array(members.collect()))?;
+        let jcs = json::canonical(&self.to_value())?;
         if jcs.len() > MAX_DISCLOSED_BYTES {
             return Err(EntryError::TooLong);
         }
         Ok(jcs)
+    }
+
+    /// The array of 32 members that [`Disclosed::from_value`] reads.
+    pub fn to_value(&self) -> Value {
+        let members = self.slots.iter().map(|slot| match slot {
+            DisclosedSlot::Open { key, value } => json!({"k": hex::encode(key), "value": value}),
+            DisclosedSlot::Withheld(commitment) => json!({"c": commitment}),
+        });
+        Value::Array(members.collect())
     }
 
     /// `C`, as what is shown makes it.

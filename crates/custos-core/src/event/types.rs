@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{EntryError, kind, slot};
-use crate::{hash::Hash, ids::Id, ids::MAX_INTEGER, json::Members, object::StoredObject};
+use crate::{
+    export::Made, hash::Hash, ids::Id, ids::MAX_INTEGER, json::Members, object::StoredObject,
+};
 
 /// What a subject of a known kind can be.
 pub const SUBJECT_TYPES: [&str; 5] = ["case", "item", "request", "room", "set"];
@@ -150,6 +152,9 @@ pub(super) fn check_detail<'a>(
             })
         }),
         kind::REGISTER => check(slot::DETAIL, "a register's summary", is_register),
+        kind::EXPORT => check(slot::DETAIL, "what an export holds", |value| {
+            Made::from_value(value).is_ok()
+        }),
         _ => Ok(()),
     }
 }

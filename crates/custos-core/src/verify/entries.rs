@@ -78,7 +78,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    fn new(index: LeafIndex, entry: &Disclosed) -> Self {
+    pub fn new(index: LeafIndex, entry: &Disclosed) -> Self {
         let link = |nth: usize| Link {
             nth: Shown::of(entry.value(nth), Value::as_u64),
             prev: Shown::of(entry.value(nth + 1), |prev| prev.as_str()?.parse().ok()),

@@ -60,16 +60,7 @@ fn read_checkpoints<R: Read + Seek>(
     opened: &mut Opened<R>,
     trust: &TrustPolicy,
 ) -> Result<(BTreeMap<u64, Head>, SignedCheckpoint), VerifyError> {
-    let origin = opened.manifest.origin.clone();
-    let keys: Vec<&LogKey> = trust
-        .logs()
-        .iter()
-        .filter(|log| log.key().name() == origin)
-        .collect();
-    if keys.is_empty() {
-        let what = format!("the trust policy names no key of the log `{origin}`");
-        return Err(fail(Step::Checkpoint, what));
-    }
+    let keys = log_keys(trust, &opened.manifest.origin)?;
     let mut all = BTreeMap::new();
     let mut newest = None;
     for size in checkpoint_sizes(opened) {
@@ -97,6 +88,20 @@ fn read_checkpoints<R: Read + Seek>(
             "the newest checkpoint is not the one that `bundle.note` names",
         )),
     }
+}
+
+/// The keys of a log that the verifier trusts, of whatever sizes; there is one.
+pub(super) fn log_keys<'a>(
+    trust: &'a TrustPolicy,
+    origin: &str,
+) -> Result<Vec<&'a LogKey>, VerifyError> {
+    let keys = trust.logs().iter();
+    let keys: Vec<&LogKey> = keys.filter(|log| log.key().name() == origin).collect();
+    if keys.is_empty() {
+        let what = format!("the trust policy names no key of the log `{origin}`");
+        return Err(fail(Step::Checkpoint, what));
+    }
+    Ok(keys)
 }
 
 fn checkpoint_sizes<R>(opened: &Opened<R>) -> Vec<u64> {
@@ -127,7 +132,7 @@ pub(super) fn read_checkpoint<R: Read + Seek>(
 
 /// Ids of the log's keys that signed: all of the keys known must verify where they stand,
 /// and one must be valid for the size.
-fn log_signers(
+pub(super) fn log_signers(
     keys: &[&LogKey],
     size: u64,
     signed: &SignedCheckpoint,

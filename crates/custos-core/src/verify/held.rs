@@ -1,4 +1,4 @@
-//! Step `held`: receipts that someone kept belong to the same history as the bundle.
+//! Step `held`: receipts that someone kept belong to the same history as the file.
 
 use super::{
     Step, VerifyError,
@@ -7,26 +7,25 @@ use super::{
     heads::Heads,
     report::{HeldCheck, HeldOutcome},
 };
-use crate::{
-    bundle::Manifest, checkpoint::TrustPolicy, merkle::check_consistency, receipt::Receipt,
-};
+use crate::{checkpoint::TrustPolicy, merkle::check_consistency, receipt::Receipt};
 
-/// The step, for each receipt in the order given.
+/// The step, for each receipt in the order given; `of` is the log's origin and the size of the
+/// newest checkpoint.
 pub(super) fn check(
     held: &[Receipt],
-    manifest: &Manifest,
+    of: (&str, u64),
     heads: &Heads,
     log: &Log,
     trust: &TrustPolicy,
 ) -> Result<Vec<HeldCheck>, VerifyError> {
     held.iter()
-        .map(|receipt| check_one(receipt, manifest, heads, log, trust))
+        .map(|receipt| check_one(receipt, of, heads, log, trust))
         .collect()
 }
 
 fn check_one(
     receipt: &Receipt,
-    manifest: &Manifest,
+    (origin, newest): (&str, u64),
     heads: &Heads,
     log: &Log,
     trust: &TrustPolicy,
@@ -39,21 +38,20 @@ fn check_one(
         )
     };
     let head = receipt.checkpoint().checkpoint();
-    if head.origin() != manifest.origin {
+    if head.origin() != origin {
         return Err(refused("is of another log"));
     }
     let same = log.at(index).map(|record| record.c) == Some(*receipt.entry().commitment());
     if !same {
         return Err(refused(
-            "is of an entry that this bundle does not hold, or holds otherwise",
+            "is of an entry that this file does not hold, or holds otherwise",
         ));
     }
     receipt
         .verify_logged(trust)
         .map_err(|error| refused(&format!("does not verify: {error}")))?;
-    let newest = manifest.checkpoint;
     if head.size() > newest {
-        return Err(refused("is newer than the bundle's newest checkpoint"));
+        return Err(refused("is newer than the newest checkpoint here"));
     }
     let outcome = if let Some(known) = heads.all.get(&head.size()) {
         if known.root != *head.root() {

@@ -242,7 +242,7 @@ pub(super) fn assemble(found: Findings<'_>) -> Verified {
     }
 }
 
-fn line(record: &Record) -> HistoryLine {
+pub(super) fn line(record: &Record) -> HistoryLine {
     HistoryLine {
         index: record.index,
         nth: record.links[SUBJECT].nth.known(),
@@ -288,7 +288,7 @@ fn not_later_than(added: LeafIndex, found: &Findings<'_>) -> Option<NotLaterThan
 }
 
 /// When a witness saw a checkpoint.
-fn witnessed(cosignature: &Cosignature) -> Option<Timestamp> {
+pub(super) fn witnessed(cosignature: &Cosignature) -> Option<Timestamp> {
     let seconds = i64::try_from(cosignature.unix_seconds).ok()?;
     Timestamp::from_micros(seconds.checked_mul(1_000_000)?).ok()
 }

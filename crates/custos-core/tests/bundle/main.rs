@@ -3,6 +3,7 @@
 
 mod defects;
 mod draft;
+mod exports;
 mod flips;
 mod large;
 mod room;

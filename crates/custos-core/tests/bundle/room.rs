@@ -43,6 +43,7 @@ pub struct Event<'a> {
     pub detail: Vec<(usize, Value)>,
 }
 
+#[derive(Clone)]
 enum Leaf {
     Entry {
         entry: Box<Entry>,
@@ -78,6 +79,15 @@ impl Room {
         };
         room.control(ControlKind::Open);
         room
+    }
+
+    /// The same room once more, to go on from here.
+    pub fn again(&self) -> Self {
+        let mut again = Self::new(self.name);
+        again.leaves = self.leaves.clone();
+        again.log = self.log.clone();
+        again.chains = self.chains.clone();
+        again
     }
 
     pub fn size(&self) -> u64 {

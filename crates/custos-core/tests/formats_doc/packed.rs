@@ -1,4 +1,4 @@
-//! Examples of sections 7 to 9, from the frozen bundles.
+//! Examples of sections 7 to 9 and 11, from the frozen bundles and exports.
 
 use std::{fs, io::Cursor, path::PathBuf};
 
@@ -10,6 +10,7 @@ use custos_core::{
     checkpoint::SignedNote,
     content,
     event::{Disclosed, slot},
+    export::{Listed, Reader},
     hash::{Hash, sha256},
     json,
     receipt::TlogProof,
@@ -24,6 +25,7 @@ pub fn examples() -> Vec<Example> {
     let mut all = whole();
     all.extend(redaction());
     all.extend(register());
+    all.extend(export());
     all
 }
 
@@ -176,5 +178,26 @@ fn register() -> Vec<Example> {
     vec![
         json_block("register.json", bundle.file("register.json")),
         fields("register", &shown),
+    ]
+}
+
+fn export() -> Vec<Example> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/export");
+    let bytes =
+        fs::read(folder.join("valid-of-a-person.jsonl")).expect("the vectors are committed");
+    let mut reader = Reader::open(bytes.as_slice()).expect("an export");
+    let (mut listed, mut shown) = (Listed::new(), Vec::new());
+    while let Some((line, own)) = reader.next_line().expect("its lines are of their form") {
+        if !own {
+            let c = line.entry.commitment();
+            listed.push(line.index, c);
+            shown.push(("index", line.index.to_string()));
+            shown.push(("C", c.to_string()));
+        }
+    }
+    shown.push(("entries", listed.finish().to_string()));
+    vec![
+        text("export", std::str::from_utf8(&bytes).expect("UTF-8")),
+        fields("export-entries", &shown),
     ]
 }

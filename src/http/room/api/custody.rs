@@ -1,6 +1,6 @@
 //! History, receipts, bundles.
 
-use custos_core::ids::ItemId;
+use custos_core::ids::{CaseId, ItemId, PersonId, Timestamp};
 use rocket::{State, get, http::ContentType, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -11,12 +11,13 @@ use crate::{
         Room,
         bundles::{self, Wish},
         custody::{self, HistoryLine},
+        exports::{self, Format},
         schema,
     },
     http::{
         errors::Failure,
         json::Metadata,
-        range::{Streamed, attached, bundled},
+        range::{Streamed, attached, bundled, exported},
         room::guards::{Named, Reader},
         tags::Tagged,
     },
@@ -37,6 +38,40 @@ pub struct Asked {
     #[serde(default)]
     #[schema(value_type = schema::Text)]
     why: String,
+}
+
+/// What of the custody log is to be exported; at least one of the first five is given.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantedExport {
+    /// Entries of this case.
+    #[serde(default)]
+    #[schema(value_type = Option<schema::Id>)]
+    case: Option<CaseId>,
+    /// Entries about this item; not beside a case.
+    #[serde(default)]
+    #[schema(value_type = Option<schema::Id>)]
+    item: Option<ItemId>,
+    /// What this person did.
+    #[serde(default)]
+    #[schema(value_type = Option<schema::Id>)]
+    person: Option<PersonId>,
+    /// Not before this moment.
+    #[serde(default)]
+    #[schema(value_type = Option<schema::Time>)]
+    from: Option<Timestamp>,
+    /// Before this moment.
+    #[serde(default)]
+    #[schema(value_type = Option<schema::Time>)]
+    to: Option<Timestamp>,
+    /// Fields that no entry shows, beside those that you may not show.
+    #[serde(default)]
+    #[schema(value_type = Vec<schema::ExportField>)]
+    withhold: Vec<String>,
+    /// Nothing is `jsonl`.
+    #[serde(default)]
+    #[schema(value_type = schema::ExportFormat)]
+    format: Option<String>,
 }
 
 #[get("/items/<item>/history")]
@@ -75,4 +110,18 @@ pub async fn bundle(
     let wish = Wish::of(content, purpose, why)?;
     let bundle = bundles::bundle(room, &caller.0, item.0, wish).await?;
     Ok(bundled(bundle, item.0))
+}
+
+#[post("/custody/exports", data = "<asked>")]
+pub async fn export(
+    caller: Reader,
+    room: &State<Room>,
+    asked: Metadata<WantedExport>,
+) -> Result<Streamed, Failure> {
+    let asked = asked.0;
+    let format = Format::of(asked.format.as_deref().unwrap_or("jsonl"))?;
+    let of = (asked.case, asked.item, asked.person);
+    let span = (asked.from, asked.to);
+    let wish = exports::Wish::of(of, span, &asked.withhold, format)?;
+    Ok(exported(exports::export(room, &caller.0, wish).await?))
 }

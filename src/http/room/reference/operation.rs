@@ -67,6 +67,9 @@ pub enum Gives {
     Made(Shape),
     /// Bytes of this media type.
     Bytes(&'static str),
+    /// Bytes of one of these media types, made before they are sent, so that their digest is
+    /// known.
+    Digested(&'static [&'static str]),
     /// The same, of which a range can be asked for.
     Ranges(&'static str),
 }
@@ -230,7 +233,7 @@ impl Operation {
         };
         let given = match &self.gives {
             Gives::Json(shape) | Gives::Made(shape) => Some(shape),
-            Gives::Nothing | Gives::Bytes(_) | Gives::Ranges(_) => None,
+            Gives::Nothing | Gives::Bytes(_) | Gives::Digested(_) | Gives::Ranges(_) => None,
         };
         for shape in taken.into_iter().chain(given) {
             let mut all = Vec::new();
@@ -268,7 +271,7 @@ impl Operation {
 
     /// Whether a key can be given under which the change is made once.
     fn is_keyed(&self) -> bool {
-        self.method == "POST" && !matches!(self.gives, Gives::Bytes(_))
+        self.method == "POST" && !matches!(self.gives, Gives::Bytes(_) | Gives::Digested(_))
     }
 
     /// Whether what it shows has a tag.
@@ -350,7 +353,8 @@ impl Operation {
                 });
                 responses.insert("201".into(), made);
             }
-            Gives::Bytes(kind) | Gives::Ranges(kind) => self.streamed(kind, &mut responses),
+            Gives::Bytes(kind) | Gives::Ranges(kind) => self.streamed(&[kind], &mut responses),
+            Gives::Digested(kinds) => self.streamed(kinds, &mut responses),
         }
         if self.who != Who::Anyone {
             for answer in responses.values_mut() {
@@ -365,10 +369,11 @@ impl Operation {
         responses
     }
 
-    fn streamed(&self, kind: &str, responses: &mut BTreeMap<String, Value>) {
+    fn streamed(&self, kinds: &[&str], responses: &mut BTreeMap<String, Value>) {
+        let content: BTreeMap<&str, Value> = kinds.iter().map(|kind| (*kind, json!({}))).collect();
         let ranges = matches!(self.gives, Gives::Ranges(_));
         let mut always = vec!["Content-Disposition", "Accept-Ranges"];
-        if self.is_read() {
+        if self.is_read() || matches!(self.gives, Gives::Digested(_)) {
             always.push("Repr-Digest");
         }
         if ranges {
@@ -377,14 +382,14 @@ impl Operation {
         let whole = json!({
             "description": "The bytes. Those that fail to come end the connection.",
             "headers": parts::answered(&always),
-            "content": {kind: {}},
+            "content": content,
         });
         responses.insert("200".into(), whole);
         if ranges {
             let part = json!({
                 "description": "The bytes of the range.",
                 "headers": parts::answered(&[&always[..], &["Content-Range"]].concat()),
-                "content": {kind: {}},
+                "content": content,
             });
             responses.insert("206".into(), part);
             responses.insert("304".into(), known());

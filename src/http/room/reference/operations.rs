@@ -25,7 +25,7 @@ use crate::{
     http::room::api::{
         Changed, List, Made,
         cases::{Merging, NewMember, NewParty, OneCase, Opening},
-        custody::Asked,
+        custody::{Asked, WantedExport},
         disclosures::Recipient,
         evidence::{Acknowledged, Announced, OpenView, Reason, UploadState},
         people::{Arrived, Departure, Enrolment, IssuedToken, NewStatus, NewToken, Newcomer},
@@ -389,6 +389,19 @@ fn proofs() -> Vec<Operation> {
             .takes::<Asked>()
             .streams(Gives::Bytes("application/zip"))
             .or(&["too-many", "damaged"]),
+        post("/api/v1/custody/exports", "exportLog")
+            .of(PROOFS, READ)
+            .says(
+                "Export part of the custody log",
+                "What you may see of a case, an item, a person's doings or a span of time, with fields of your choice withheld. JSON lines verify as they are; CSV and the page are for people. Each one leaves an entry, and none is kept.",
+            )
+            .takes::<WantedExport>()
+            .streams(Gives::Digested(&[
+                "application/jsonl",
+                "text/csv; charset=utf-8",
+                "text/html; charset=utf-8",
+            ]))
+            .or(&["not-found", "conflict", "too-many", "damaged"]),
     ]
 }
 

@@ -6,7 +6,7 @@ use askama::Template;
 use custos_core::ids::{CaseId, PartyId, PersonId};
 use rocket::{FromForm, State, get, post, response::Redirect};
 
-use super::{Page, Shell, then};
+use super::{Page, Shell, custody::EXPORT_FIELDS, then};
 use crate::{
     app::{
         self, Room,

@@ -1,7 +1,7 @@
 //! An item's history in plain language, its receipt, its bundle.
 
 use askama::Template;
-use custos_core::ids::ItemId;
+use custos_core::ids::{ItemId, Timestamp};
 use rocket::{FromForm, State, get, http::ContentType, post};
 
 use super::{Page, Shell};
@@ -10,10 +10,11 @@ use crate::{
         self, Room,
         bundles::{self, Wish},
         custody::{self, HistoryLine},
+        exports::{self, Format},
     },
     http::{
         errors::Failure,
-        range::{Streamed, attached, bundled},
+        range::{Streamed, attached, bundled, exported},
         room::guards::{Named, Posted, Seat},
         text,
     },
@@ -37,6 +38,53 @@ pub struct Asked {
     why: String,
 }
 
+/// Fields that can be withheld in an export, as the form names them; those marked are withheld
+/// unless somebody decides otherwise.
+pub const EXPORT_FIELDS: [(&str, &str, bool); 17] = [
+    ("actor", "Who acted", false),
+    ("role", "In which role", false),
+    ("authentication", "How they were recognised", true),
+    ("time", "When", false),
+    ("kind", "What happened, with all detail", false),
+    ("subject", "What it was about", false),
+    ("purpose", "Why, in their own words", false),
+    ("authority", "Under which order", false),
+    ("detail", "The detail of what happened", false),
+    (
+        "description",
+        "Reference, description and file name of items",
+        false,
+    ),
+    ("provenance", "What was told of the origin of items", false),
+    (
+        "fingerprints",
+        "Sizes and fingerprints of items, which confirm guesses",
+        true,
+    ),
+    ("case", "The case", false),
+    ("scope", "The scope", false),
+    (
+        "numbers",
+        "Numbers and links in the chains of the log",
+        false,
+    ),
+    ("policy", "Which policies decided", true),
+    ("approvals", "Approvals", false),
+];
+
+/// An export that is asked for by a form; what is left empty is not asked for.
+#[derive(FromForm)]
+pub struct AskedExport {
+    case: String,
+    item: String,
+    person: String,
+    /// Day and minute in UTC, as a browser sends them.
+    from: String,
+    to: String,
+    withhold: Vec<String>,
+    format: String,
+}
+
 /// What happened, in plain language; who did it stands before it.
 fn happened(line: &HistoryLine) -> String {
     let known = match line.kind.as_str() {
@@ -48,6 +96,7 @@ fn happened(line: &HistoryLine) -> String {
         "history" => "read this history",
         "receipt" => "took the receipt",
         "bundle" | "bundle_taken" => "made a bundle",
+        "export" => "exported what the custody log says of this item",
         "serve" => "served this item to a party",
         "derive" => "deposited this item, which was made from others",
         "correct" => "appended a correction",
@@ -149,4 +198,39 @@ pub async fn bundle(
     let wish = Wish::of(content, form.purpose, form.why)?;
     let bundle = bundles::bundle(room, posted.seat.who(), item.0, wish).await?;
     Ok(bundled(bundle, item.0))
+}
+
+#[post("/custody/exports", data = "<posted>")]
+pub async fn export(room: &State<Room>, posted: Posted<AskedExport>) -> Result<Streamed, Failure> {
+    let form = posted.form;
+    let of = (
+        given("case", &form.case)?,
+        given("item", &form.item)?,
+        given("person", &form.person)?,
+    );
+    let span = (moment("from", &form.from)?, moment("to", &form.to)?);
+    let format = Format::of(&form.format)?;
+    let wish = exports::Wish::of(of, span, &form.withhold, format)?;
+    let export = exports::export(room, posted.seat.who(), wish).await?;
+    Ok(exported(export))
+}
+
+/// An id, or nothing.
+fn given<T: std::str::FromStr>(name: &str, text: &str) -> Result<Option<T>, app::Error> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let odd = |_| app::Error::invalid(format!("`{name}` is no id of 32 letters and digits"));
+    text.parse().map(Some).map_err(odd)
+}
+
+/// A moment in UTC, or nothing.
+fn moment(name: &str, text: &str) -> Result<Option<Timestamp>, app::Error> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let odd = || app::Error::invalid(format!("`{name}` is no day and minute"));
+    text::parse_local(text, 0).map(Some).ok_or_else(odd)
 }

@@ -10,7 +10,7 @@ use rocket::{
 };
 use serde_json::Value;
 
-use super::{Page, Shell, Shown, purposes, sessions::Nothing, then};
+use super::{Page, Shell, Shown, custody::EXPORT_FIELDS, purposes, sessions::Nothing, then};
 use crate::{
     app::{
         self, Room,

@@ -216,6 +216,12 @@ pub const ROWS: &[Hard] = &[
         Json(r#"{"content": false, "purpose": "", "why": ""}"#),
     ),
     row(
+        "POST /api/v1/custody/exports",
+        Nothing,
+        Officer,
+        Json(r#"{"item": "{item}", "withhold": ["actor"], "format": "jsonl"}"#),
+    ),
+    row(
         "POST /api/v1/items/<item>/servings",
         Nothing,
         Prosecutor,

@@ -290,6 +290,20 @@ pub const ROWS: &[Hard] = &[
         Officer,
         Form(&[("what", "history"), ("purpose", ""), ("why", "")]),
     ),
+    row(
+        "POST /custody/exports",
+        Nothing,
+        Officer,
+        Form(&[
+            ("case", ""),
+            ("item", "{item}"),
+            ("person", ""),
+            ("from", ""),
+            ("to", ""),
+            ("withhold?", "actor"),
+            ("format", "csv"),
+        ]),
+    ),
     row("GET /items/<item>/serve", Nothing, Prosecutor, READ),
     row(
         "POST /items/<item>/serve",
