@@ -63,7 +63,7 @@ fn both_databases_have_the_same_tables() {
             continue;
         };
         if name.ends_with("/up.sql") {
-            let postgres = read(&format!("migrations/postgres/{name}"));
+            let postgres = read(format!("migrations/postgres/{name}"));
             breaches.extend(unequal(name, &read(&file), &postgres));
             breaches.extend(uncollated(name, &postgres));
         }
