@@ -1,7 +1,7 @@
 //! Entries of a scope, a piece at a time, for an export of the log. Which of them somebody may
 //! see is decided by the floor above, of each thing that they are about.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use custos_core::{
     event::slot,
@@ -157,11 +157,13 @@ pub fn opened(
         let subject = row
             .subject()?
             .ok_or_else(|| row.damaged("it has no subject"))?;
-        if !entry_keys.contains_key(&subject) {
-            let key = keys::entry_key(connection, ambient, &scope_keys, subject, false)?;
-            entry_keys.insert(subject, key);
-        }
-        let key = &entry_keys[&subject];
+        let key = match entry_keys.entry(subject) {
+            Entry::Occupied(key) => key.into_mut(),
+            Entry::Vacant(place) => {
+                let key = keys::entry_key(connection, ambient, &scope_keys, subject, false)?;
+                place.insert(key)
+            }
+        };
         all.push(open(row, scope_keys.value.as_bytes(), key.as_bytes())?);
     }
     Ok(all)
