@@ -1,6 +1,9 @@
 //! Every part of every policy matters: without it, or with it changed, a decision changes.
 
-use std::{cell::OnceCell, collections::HashMap};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashMap},
+};
 
 use cedar_policy::{
     Authorizer, Decision, Entities, Entity, Policy, PolicySet, Request, RestrictedExpression,
@@ -266,6 +269,9 @@ fn every_policy_changes_a_decision() {
     }
 }
 
+/// Policies that ask for nothing and so have no part that could be changed.
+const WITHOUT_PARTS: [&str; 2] = ["cases.list.anyone", "custody.export.room"];
+
 #[test]
 fn every_part_of_every_policy_changes_a_decision() {
     let world = World::new();
@@ -286,10 +292,11 @@ fn every_part_of_every_policy_changes_a_decision() {
         }
     }
     assert!(survivors.is_empty(), "{survivors:#?}");
-    assert_eq!(
-        caught.len(),
-        world.policies.policies().count() - 1,
-        "{caught:?}"
-    );
+    let whole = world
+        .policies
+        .policies()
+        .map(|policy| policy.id().to_string());
+    let whole: BTreeSet<String> = whole.filter(|id| !caught.contains_key(id)).collect();
+    assert_eq!(whole, WITHOUT_PARTS.map(String::from).into(), "{caught:?}");
     println!("{} passed, 0 failed", caught.values().sum::<u32>());
 }

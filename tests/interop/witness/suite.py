@@ -213,7 +213,7 @@ def foreign_witnesses(folder):
     log_vkey = room.trust.read_text().split()[1]
     own = OwnWitness(folder / "third", "custos.example/witness")
     own.knows(rooms.ORIGIN, log_vkey)
-    own.serve()
+    serving = own.serve()
     witnesses = {
         "tdev": transparency_dev(folder / "tdev", rooms.ORIGIN, log_vkey),
         "lite": litewitness(folder / "lite", rooms.ORIGIN, log_vkey),
@@ -227,7 +227,7 @@ def foreign_witnesses(folder):
     room.start()
     try:
         token = told(room, secret, log_vkey, keys, folder)
-        rolled_back(room, token)
+        rolled_back(room, token, own, serving)
     finally:
         room.kill()
 
@@ -272,12 +272,14 @@ def told(room, secret, log_vkey, keys, folder):
     return token
 
 
-def rolled_back(room, token):
+def rolled_back(room, token, own, serving):
     """The whole room is put back to an older state, and goes on: each witness says so."""
     room.settle()
     room.kill(signal.SIGTERM)
     data, older = room.folder / "data", room.folder / "older"
+    mark = room.folder / "keys" / "published.mark"
     shutil.copytree(data, older)
+    marked = mark.read_bytes()
     room.start()
     caller = rooms.Caller(room.port, token)
     before = room.settle()
@@ -292,7 +294,17 @@ def rolled_back(room, token):
     room.kill(signal.SIGTERM)
     shutil.rmtree(data)
     older.rename(data)
+    closed(room, "a room that was put back beside its mark does not work",
+           "the mark beside its keys holds")
+    # Only the witnesses remember where the whole machine was put back.
+    mark.write_bytes(marked)
+    closed(room, "nor does one beside a witness that shows what it confirmed",
+           "the witness `own` holds")
+    # One that was not there at the start is asked by the room at work, as are those that show
+    # nothing.
+    end(serving)
     room.start()
+    own.serve()
     found = until("the alarms", lambda: len(conflicts_of(room)) >= 3 and conflicts_of(room))
     check("each witness finds that the room was put back",
           {(kind, source) for kind, source, _ in found}
@@ -303,6 +315,16 @@ def rolled_back(room, token):
     check("the room goes on", rooms.Caller(room.port).get("/health"))
     log = (room.folder / "server.log").read_text(errors="replace")
     check("it is in the program's log", "log_contradicted" in log, log[-2000:])
+
+
+def closed(room, name, why):
+    """Whether a room does not start to work, and says why."""
+    try:
+        room.start()
+        check(name, False)
+    except rooms.NotStarted as error:
+        check(name, why in str(error), repr(error))
+    room.kill()
 
 
 def told_elsewhere(room, newer):
