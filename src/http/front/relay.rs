@@ -55,6 +55,7 @@ pub(super) async fn relay(
             way,
             asking,
             laid,
+            is_read,
         }) => {
             running.answered();
             let (mut parts, body) = answer.into_parts();
@@ -63,6 +64,9 @@ pub(super) async fn relay(
             }
             // hyper says which version it is, and whether the connection goes on.
             parts.version = version;
+            if !is_read {
+                close(&mut parts.headers, version);
+            }
             let Some((length, pieces)) = laid.handover.answered() else {
                 return Response::from_parts(parts, Answered::wire(body, way, running, asking));
             };
@@ -89,11 +93,16 @@ fn refused(
     running.answered();
     let (mut parts, text) = refusal.answer(asker, &shared.limits).into_parts();
     parts.version = version;
-    if version != Version::HTTP_2 {
-        let close = HeaderValue::from_static("close");
-        parts.headers.insert(header::CONNECTION, close);
-    }
+    close(&mut parts.headers, version);
     Response::from_parts(parts, Answered::front(text, running))
+}
+
+/// Says that the connection ends with this answer. With the rest of a body on it hyper ends it
+/// without a word, and whoever sends the next request on it would not know what became of that.
+fn close(headers: &mut HeaderMap, version: Version) {
+    if version != Version::HTTP_2 {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// What became of a request that was passed on.
@@ -102,6 +111,8 @@ struct Passed {
     way: Borrowed,
     asking: Asking,
     laid: Laid,
+    /// Whether all of the request's body was taken.
+    is_read: bool,
 }
 
 async fn pass_on(
@@ -137,12 +148,14 @@ async fn pass_on(
         }
         Ok((answer, mut way)) => {
             // With the rest of a body on it, it would belong to its client still.
-            way.keep = handed || fate.is_over();
+            let is_read = fate.is_over();
+            way.keep = handed || is_read;
             Ok(Passed {
                 answer,
                 way,
                 asking,
                 laid,
+                is_read,
             })
         }
         Err(failed) => Err(match (fate.fault(), &failed) {

@@ -105,6 +105,32 @@ async fn a_head_may_be_so_large_and_no_larger() {
     }
 }
 
+/// Whoever sends the next request on a connection must know whether it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_before_the_end_of_a_body_says_that_the_connection_ends() {
+    let app = room(patient()).await;
+    let head = |length: usize| {
+        format!(
+            "POST /api/v1/cases HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n"
+        )
+    };
+    let cut = rest(connect(&app, 2, &(head(200_000) + "{")).await).await;
+    assert!((400..500).contains(&status(&cut)), "{cut}");
+    assert!(
+        cut.to_lowercase().contains("\r\nconnection: close\r\n"),
+        "{cut}"
+    );
+    let whole = head(0) + "GET /sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let both = rest(connect(&app, 3, &whole).await).await;
+    let (first, second) = both.split_once("\r\n\r\n").expect("a head");
+    assert!(
+        !first.to_lowercase().contains("connection: close"),
+        "{first}"
+    );
+    assert!(second.contains("HTTP/1.1 200"), "{second}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_stands_still_is_answered_and_leaves_nothing() {
     let app = room(Limits {
