@@ -39,7 +39,9 @@ fn bytes(base64: &str) -> Vec<u8> {
 fn anchors() -> Vec<Anchor> {
     let ders = texts("authorities", "");
     let anchors = ders.iter().map(|der| Anchor::parse(&bytes(der)));
-    anchors.map(|anchor| anchor.expect("a certificate")).collect()
+    anchors
+        .map(|anchor| anchor.expect("a certificate"))
+        .collect()
 }
 
 #[test]
@@ -57,7 +59,10 @@ fn reply_of_a_time_authority() {
 #[test]
 fn edited_reply_of_a_time_authority() {
     let anchors = anchors();
-    let replies: Vec<Vec<u8>> = texts("valid", "reply").iter().map(|one| bytes(one)).collect();
+    let replies: Vec<Vec<u8>> = texts("valid", "reply")
+        .iter()
+        .map(|one| bytes(one))
+        .collect();
     check!()
         .with_type()
         .for_each(|(choice, at, with): &(u8, u16, u8)| {
