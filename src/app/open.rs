@@ -56,7 +56,9 @@ pub enum OpenError {
     )]
     NoRoom,
     /// The policy set in force does not load.
-    #[error("the policy set in force does not load: {0}")]
+    #[error(
+        "the policy set in force does not load: {0}. Nothing was changed; the version of this program that the room ran last still opens it"
+    )]
     Policy(#[from] LoadError),
     /// The policy set in force is not text of its form.
     #[error(transparent)]
