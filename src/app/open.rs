@@ -57,7 +57,7 @@ pub enum OpenError {
     NoRoom,
     /// The policy set in force does not load.
     #[error(
-        "the policy set in force does not load: {0}. Nothing was changed; the version of this program that the room ran last still opens it"
+        "the policy set in force does not load: {0}. No entry was made and no item touched, but the register's schema may have been brought up to date: to go back to the version before, restore the backup from before the upgrade"
     )]
     Policy(#[from] LoadError),
     /// The policy set in force is not text of its form.
