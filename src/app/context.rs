@@ -25,7 +25,7 @@ pub struct Core {
     /// Keys of the room itself.
     pub keys: RoomKeys,
     /// The policy set in force.
-    pub engine: Engine,
+    pub engine: Arc<Engine>,
     /// Time and randomness.
     pub ambient: Ambient,
     /// Where notices go besides the room.

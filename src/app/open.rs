@@ -214,7 +214,7 @@ struct Checked {
     kept: Option<Vec<u8>>,
     behind: Option<Behind>,
     edge: Edge,
-    engine: Engine,
+    engine: Arc<Engine>,
 }
 
 /// Checks head, keys, tiles, checkpoint and policy set against each other.
@@ -262,7 +262,7 @@ fn engine(
     connection: &mut Connection,
     keyring: &Keyring,
     head: &head::Head,
-) -> Result<Engine, OpenError> {
+) -> Result<Arc<Engine>, OpenError> {
     let row = policies::in_force(connection, keyring, head.room)?;
     let files: Vec<(&str, &str)> = row
         .details
@@ -279,5 +279,5 @@ fn engine(
     if source.hash() != Source::embedded().hash() {
         warn!(policy.set = %source.hash(), "the policy set built into this version is not the one in force; it is a pending change");
     }
-    Ok(Engine::from_source(&source)?)
+    Ok(Engine::of(&source)?)
 }

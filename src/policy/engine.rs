@@ -1,6 +1,10 @@
 //! Loads a policy set strictly, and decides.
 
-use std::{collections::HashSet, str::FromStr};
+use std::{
+    collections::HashSet,
+    str::FromStr,
+    sync::{Arc, LazyLock},
+};
 
 use cedar_policy::{
     ActionConstraint, AuthorizationError, Authorizer, Decision, Entities, EntityUid, Policy,
@@ -84,12 +88,28 @@ struct Rules {
 }
 
 impl Engine {
-    /// The policy set built into this program.
+    /// The policy set built into this program, which is loaded once.
     ///
     /// # Panics
     /// Never in a program whose tests passed: they load this set.
-    pub fn embedded() -> Self {
-        Self::from_source(&Source::embedded()).expect("the first policy set is valid")
+    pub fn embedded() -> Arc<Self> {
+        static EMBEDDED: LazyLock<Arc<Engine>> = LazyLock::new(|| {
+            let loaded = Engine::from_source(&Source::embedded());
+            Arc::new(loaded.expect("the first policy set is valid"))
+        });
+        EMBEDDED.clone()
+    }
+
+    /// A policy set from its text. Most rooms are founded, and opened, under the one that is built
+    /// in, and loading it again would be most of the work.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn of(source: &Source) -> Result<Arc<Self>, LoadError> {
+        if *source == Source::embedded() {
+            return Ok(Self::embedded());
+        }
+        Self::from_source(source).map(Arc::new)
     }
 
     /// A policy set from a schema and named files, in any order.

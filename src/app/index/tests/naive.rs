@@ -1,6 +1,9 @@
 //! Pages that are cut from the index are those that a plain filter over all items gives.
 
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 use custos_core::ids::{CaseId, ItemId, ObjectId, PartyId, PersonId, ScopeId, Timestamp};
 use proptest::prelude::*;
@@ -29,7 +32,7 @@ const CASE: CaseId = CaseId::from_bytes([1; 16]);
 const TYPES: [&str; 4] = ["image/png", "text/plain", "video/mp4", "chemical/x-pdb"];
 
 fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
     ENGINE.get_or_init(Engine::embedded)
 }
 
