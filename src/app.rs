@@ -23,6 +23,7 @@ mod filing;
 pub mod found;
 pub mod index;
 pub mod leading;
+pub mod log_keys;
 pub mod notices;
 pub mod objects;
 pub mod once;

@@ -20,6 +20,7 @@ mod pages;
 mod receipt;
 mod recover;
 mod restore;
+mod rotate_log_key;
 mod serve;
 mod sign_in;
 mod timestamp;
@@ -59,6 +60,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Issue a link for an administrator whom nobody else can let in again
     Recover(recover::Arguments),
+    /// Put a new key of the custody log in the place of the present one, while the room is stopped
+    RotateLogKey(rotate_log_key::Arguments),
     /// Build a fictional case in a room of its own and serve it on localhost
     Demo(demo::Arguments),
     Deposit(Box<deposit::Arguments>),
@@ -202,6 +205,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Timestamp => timestamp::run(&config).await,
             Command::Log(command) => log::run(&config, &command).await,
             Command::Recover(arguments) => recover::run(&config, &arguments).await,
+            Command::RotateLogKey(arguments) => rotate_log_key::run(&config, &arguments).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),
             Command::SignIn(asked) => Ok(sign_in::sign_in(&asked).await),

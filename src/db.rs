@@ -108,6 +108,11 @@ pub enum DbError {
     /// The head of the log moved under this writer: another one is at work.
     #[error("the log's head is not where this writer left it; another process writes to this room")]
     HeadMoved,
+    /// The log's key was rotated while this process was at work.
+    #[error(
+        "the log's key was rotated while this process was at work, so it signs nothing any more; what was acknowledged is safe, start it again"
+    )]
+    KeyRotated,
 }
 
 impl DbError {

@@ -41,7 +41,7 @@ use std::{
 };
 
 use custos_core::{
-    checkpoint::VerifierKey,
+    checkpoint::{LogKeys, VerifierKey},
     hash::Hash,
     ids::{Id, ScopeId},
     keys::SessionKey,
@@ -213,8 +213,8 @@ struct Room {
     id: Option<ScopeId>,
     /// The log's origin.
     origin: String,
-    /// Verifies checkpoints.
-    log_key: Option<VerifierKey>,
+    /// Verifies checkpoints, each by the keys of its size.
+    log_keys: Option<LogKeys>,
     /// The key of bundles, as control entries name it.
     bundle_key: Option<VerifierKey>,
     /// Authenticates rows that live for hours.

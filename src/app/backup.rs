@@ -4,7 +4,7 @@
 //! custos-backup        marks the folder; its lock keeps a second backup out
 //! manifest             facts, then every file with its length and SHA-256; written last
 //! journal              what an unfinished backup has copied so far
-//! state-<size>-<time>/ register.db, checkpoint, trust.policy, and root.key if it was asked for
+//! state-<size>-<time>/ register.db, checkpoint, trust.policy, trust.json, and root.key if asked for
 //! objects/ log/        as in a room: encrypted objects, public tiles
 //! ```
 //!

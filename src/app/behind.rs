@@ -11,6 +11,10 @@
 //! Each is a checkpoint that the log's key signed, so nobody without that key can close a room
 //! with it. What is not there is told and closes nothing: somebody who may remove the mark could
 //! put it back as well.
+//!
+//! A register that was put back to before a rotation of that key does not know the newer one. It is
+//! found by the checkpoint that both signed, which lies beside the mark, and by a witness of the
+//! settings that cosigned a larger one under a key that nobody knows here (decision 23).
 
 mod mark;
 
@@ -18,7 +22,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use custos_core::{
-    checkpoint::{SignedCheckpoint, VerifierKey},
+    checkpoint::{LogKeys, SignedCheckpoint, VerifierKey},
     hash::sha256,
 };
 use futures::future::join_all;
@@ -88,10 +92,10 @@ impl fmt::Display for Behind {
 
 impl std::error::Error for Behind {}
 
-/// A published tree and its key, before anything is written.
+/// A published tree and the log's keys, before anything is written.
 pub(super) struct At<'a> {
     pub(super) store: &'a Store,
-    pub(super) key: &'a VerifierKey,
+    pub(super) keys: &'a LogKeys,
     pub(super) head: &'a Head,
     /// The newest checkpoint that the register keeps.
     pub(super) kept: Option<&'a [u8]>,
@@ -100,12 +104,29 @@ pub(super) struct At<'a> {
 /// What is known of a log elsewhere, none of it believed yet. It is gathered before the moment
 /// of the register is fixed: of a later one it would look like a register that went back.
 pub(super) struct Held {
-    /// Who holds a note, and the note.
-    notes: Vec<(String, Vec<u8>)>,
+    notes: Vec<Note>,
     /// How many of them are marks.
     marked: usize,
     /// The published file.
     pub(super) file: Option<Bytes>,
+}
+
+/// A note, and who holds it.
+struct Note {
+    held_by: String,
+    bytes: Vec<u8>,
+    /// The key of the witness that shows it.
+    witness: Option<VerifierKey>,
+}
+
+impl Note {
+    fn new(held_by: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self {
+            held_by: held_by.into(),
+            bytes,
+            witness: None,
+        }
+    }
 }
 
 /// Gathers what is known elsewhere of the log of this origin.
@@ -119,20 +140,29 @@ pub(super) async fn held(
     origin: &str,
 ) -> Result<Held, Mismatch> {
     let mut held = Vec::new();
-    let mut marked = 0;
     match mark.read() {
         Ok(Some(note)) => {
-            held.push(("the mark beside its keys".to_owned(), note));
-            marked = held.len();
+            held.push(Note::new("the mark beside its keys", note));
         }
         Ok(None) => {}
         Err(error) => {
             warn!(%error, "the mark can't be read, and the register not compared with it")
         }
     }
+    match mark.turns() {
+        Ok(turns) => held.extend(
+            turns
+                .into_iter()
+                .map(|note| Note::new("the mark of a rotation beside its keys", note)),
+        ),
+        Err(error) => {
+            warn!(%error, "a mark of a rotation can't be read, and the register not compared with it")
+        }
+    }
+    let marked = held.len();
     let file = published_file(store).await?;
     if let Some(note) = &file {
-        held.push(("its public log".to_owned(), note.to_vec()));
+        held.push(Note::new("its public log", note.to_vec()));
     }
     held.extend(shown_by(witnesses, origin).await);
     Ok(Held {
@@ -149,8 +179,12 @@ pub(super) async fn held(
 pub(super) async fn find(at: &At<'_>, held: &Held) -> Result<Option<Behind>, Mismatch> {
     let published = at.head.published;
     let kept = at.kept.and_then(|note| SignedCheckpoint::parse(note).ok());
-    for (number, (held_by, note)) in held.notes.iter().enumerate() {
-        let Some((kind, size)) = contradicts(at, kept.as_ref(), note).await? else {
+    for (number, note) in held.notes.iter().enumerate() {
+        let found = match contradicts(at, kept.as_ref(), &note.bytes).await? {
+            None => unknown_key(at, note).map(|size| (Kind::Rollback, size)),
+            found => found,
+        };
+        let Some((kind, size)) = found else {
             continue;
         };
         // What the store and witnesses show beside the register's own size is looked at by those
@@ -159,7 +193,7 @@ pub(super) async fn find(at: &At<'_>, held: &Held) -> Result<Option<Behind>, Mis
             continue;
         }
         return Ok(Some(Behind {
-            held_by: held_by.clone(),
+            held_by: note.held_by.clone(),
             register: published,
             held: size,
             kind,
@@ -178,7 +212,7 @@ async fn contradicts(
     let Ok(held) = SignedCheckpoint::parse(note) else {
         return Ok(None);
     };
-    let Ok(held) = held.verify(at.key) else {
+    let Ok(held) = at.keys.verify(&held) else {
         return Ok(None);
     };
     let (size, root) = (held.size(), held.root());
@@ -190,12 +224,24 @@ async fn contradicts(
     }
     let tiles = Arc::new(Tiles::of(at.store.clone()));
     let published = Published::at(kept.clone(), tiles);
-    let compared = compare(published, at.key, note).await;
+    let compared = compare(published, at.keys, note).await;
     let (shown, _) = compared.map_err(|error| unread(&error))?;
     Ok(match shown {
         Shown::Conflict { kind, size } => Some((kind, size)),
-        Shown::Continues { .. } | Shown::Foreign(_) => None,
+        Shown::Continues { .. } | Shown::Misused { .. } | Shown::Foreign(_) => None,
     })
+}
+
+/// The size of a larger checkpoint of this log that a witness of the settings cosigned under a key
+/// that the register does not know: of the time after a rotation that it has not seen.
+fn unknown_key(at: &At<'_>, note: &Note) -> Option<u64> {
+    let witness = note.witness.as_ref()?;
+    let signed = SignedCheckpoint::parse(&note.bytes).ok()?;
+    let (size, origin) = (signed.checkpoint().size(), signed.checkpoint().origin());
+    let unknown =
+        origin == at.head.origin && size > at.head.published && at.keys.misused(&signed).is_none();
+    signed.note().verify(&[witness]).ok()?;
+    unknown.then_some(size)
 }
 
 fn unread(error: &Error) -> Mismatch {
@@ -205,7 +251,7 @@ fn unread(error: &Error) -> Mismatch {
 }
 
 /// What witnesses show of the log, as far as they answer in time.
-async fn shown_by(witnesses: &[Witness], origin: &str) -> Vec<(String, Vec<u8>)> {
+async fn shown_by(witnesses: &[Witness], origin: &str) -> Vec<Note> {
     if witnesses.is_empty() {
         return Vec::new();
     }
@@ -220,7 +266,11 @@ async fn shown_by(witnesses: &[Witness], origin: &str) -> Vec<(String, Vec<u8>)>
     let asked = witnesses.iter().map(|witness| async move {
         let name = &witness.name;
         match sender.newest(witness, &origin).await {
-            Ok(note) => Some((format!("the witness `{name}`"), note?.to_vec())),
+            Ok(note) => {
+                let note = Note::new(format!("the witness `{name}`"), note?.to_vec());
+                let witness = Some(witness.key.clone());
+                Some(Note { witness, ..note })
+            }
             Err(failed) => {
                 warn!(witness = %name, why = failed.told, "a witness could not be asked before the start");
                 None

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use custos_core::checkpoint::{NoteSigner, VerifierKey};
+use custos_core::checkpoint::{LogKeys, NoteSigner, VerifierKey};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
@@ -49,8 +49,10 @@ pub struct Room {
     pub id: custos_core::ids::ScopeId,
     /// The log's origin, `room.example/log`.
     pub origin: Arc<str>,
-    /// Verifies checkpoints.
+    /// Verifies the checkpoints that are signed now.
     pub log_key: Arc<VerifierKey>,
+    /// Every key that ever signed the log, with its sizes; verifies all checkpoints.
+    pub log_keys: Arc<LogKeys>,
     /// Signs bundles.
     pub bundle_signer: Arc<NoteSigner>,
     /// Size of the newest published checkpoint.
@@ -124,11 +126,15 @@ impl Room {
         error
     }
 
-    /// Stops the room when the store can't say what is durable: nobody may go on from there
-    /// but start-up. Hands the error on.
+    /// Stops the room when the store can't say what is durable, or its key was rotated away:
+    /// nobody may go on from there but start-up. Hands the error on.
     pub fn stop_if_fatal(&self, error: Error) -> Error {
         if error.is_fatal() {
-            tracing::error!(alarm = "store_not_durable", cause = ?error, "the room stops");
+            let alarm = match error {
+                Error::CustodyUnavailable(_) => "log_key_rotated",
+                _ => "store_not_durable",
+            };
+            tracing::error!(alarm, cause = ?error, "the room stops");
             self.fatal.notify_one();
         }
         error

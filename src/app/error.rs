@@ -88,9 +88,14 @@ fn of_expected(expected: Option<u64>) -> String {
 }
 
 impl Error {
-    /// Whether nobody knows any more what the store keeps, so that the room must stop.
+    /// Whether the room must stop: nobody knows any more what the store keeps, or it has a key
+    /// that signs no more.
     pub fn is_fatal(&self) -> bool {
-        matches!(self, Self::StoreUnavailable(Some(cause)) if cause.is_fatal())
+        match self {
+            Self::StoreUnavailable(Some(cause)) => cause.is_fatal(),
+            Self::CustodyUnavailable(Some(DbError::KeyRotated)) => true,
+            _ => false,
+        }
     }
 
     /// The error for input that can't be taken.

@@ -1,10 +1,12 @@
 //! Founding a room: its keys, its log, its policy set, its first administrator.
 
+pub mod predecessor;
+
 use std::path::Path;
 
 use custos_core::{
     checkpoint::{NoteSigner, VerifierKey},
-    event::{Control, ControlKind, slot},
+    event::{Control, ControlKind, Previous, slot},
     hash::hmac_sha256,
     ids::{AccountId, Id, PersonId, RowId, ScopeId},
 };
@@ -78,8 +80,21 @@ pub struct Founded {
 /// # Errors
 /// See [`FoundError`]; nothing of a room is left that could be taken for one.
 pub fn found(
-    (keys_folder, database): (&Path, &Location),
+    places: (&Path, &Location),
     origin: &str,
+    administrator: &FirstAdministrator,
+    ambient: &Ambient,
+) -> Result<Founded, FoundError> {
+    found_after(places, (origin, None), administrator, ambient)
+}
+
+/// The same for a log that continues another one, whose last checkpoint was believed.
+///
+/// # Errors
+/// See [`FoundError`]; nothing of a room is left that could be taken for one.
+pub fn found_after(
+    (keys_folder, database): (&Path, &Location),
+    (origin, previous): (&str, Option<Previous>),
     administrator: &FirstAdministrator,
     ambient: &Ambient,
 ) -> Result<Founded, FoundError> {
@@ -112,7 +127,7 @@ pub fn found(
             known: &mut Known::default(),
         };
         let mut tx = Tx::new(connection, &mut ground, &mut head);
-        let log_key = first_entry(&mut tx, origin)?;
+        let log_key = first_entry(&mut tx, origin, previous)?;
         policy_set(&mut tx).map_err(|stop| stop.error)?;
         let (administrator, person) =
             first_person(&mut tx, administrator).map_err(|stop| stop.error)?;
@@ -133,18 +148,25 @@ impl From<diesel::result::Error> for FoundError {
 }
 
 /// Leaf 0: which keys sign checkpoints and bundles from here on.
-fn first_entry(tx: &mut Tx<'_>, origin: &str) -> Result<VerifierKey, FoundError> {
+fn first_entry(
+    tx: &mut Tx<'_>,
+    origin: &str,
+    previous: Option<Previous>,
+) -> Result<VerifierKey, FoundError> {
     let odd = |_| FoundError::Origin(origin.into());
     let log = NoteSigner::from_seed(origin, tx.core.keys.log.as_bytes()).map_err(odd)?;
     let bundle_name = bundle_name(origin);
     let bundle =
         NoteSigner::from_seed(&bundle_name, tx.core.keys.bundle.as_bytes()).map_err(odd)?;
     tx.enter_control(&Control {
-        kind: ControlKind::Open,
+        kind: match previous {
+            None => ControlKind::Open,
+            Some(_) => ControlKind::Succeed,
+        },
         origin: origin.into(),
         log_keys: vec![log.verifier_key().to_string()],
         bundle_keys: vec![bundle.verifier_key().to_string()],
-        previous: None,
+        previous,
     })?;
     Ok(log.verifier_key().clone())
 }

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use custos_core::{checkpoint::NoteSigner, merkle::Edge};
+use custos_core::{
+    checkpoint::{LogKeys, NoteSigner},
+    merkle::Edge,
+};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
@@ -11,6 +14,7 @@ use super::{
     context::{BUNDLES_AT_ONCE, Core, Room},
     found::bundle_name,
     leading::Lead,
+    log_keys::Signers,
     notices::Outlets,
     proofs::Tiles,
     publisher::{Among, Mismatch, Publisher, recover},
@@ -142,20 +146,21 @@ pub async fn open_within(
     let Checked {
         head,
         room_keys,
-        log_signer,
+        signers,
         bundle_signer,
         kept,
+        turns,
         behind,
         edge,
         engine,
     } = checked?;
-    let log_key = log_signer.verifier_key().clone();
+    let log_keys = signers.keys().clone();
     let origin: Arc<str> = head.origin.as_str().into();
     let behind = behind.map(Arc::new);
     match &behind {
         Some(behind) => behind::alarm(behind),
         None => {
-            mark.begin(&log_key, kept.as_deref())?;
+            mark.begin(&log_keys, kept.as_deref(), &turns)?;
             info!(
                 log.size = head.size(),
                 log.published = head.published,
@@ -179,8 +184,8 @@ pub async fn open_within(
         None => Writer::start(pool.clone(), connection, core.clone(), head),
     };
     let places = (pool.clone(), store.clone());
-    let (publisher, published) = Publisher::new(places, writer.clone(), log_signer, mark, edge);
-    Ok(Room {
+    let (publisher, published) = Publisher::new(places, writer.clone(), signers, mark, edge);
+    let room = Room {
         pool,
         tiles: Arc::new(Tiles::of(store.clone())),
         store,
@@ -188,7 +193,8 @@ pub async fn open_within(
         writer,
         id: room_id,
         origin,
-        log_key: Arc::new(log_key),
+        log_key: Arc::new(log_keys.present().clone()),
+        log_keys,
         bundle_signer: Arc::new(bundle_signer),
         published,
         deliveries: Arc::default(),
@@ -201,17 +207,26 @@ pub async fn open_within(
         witnesses: Arc::default(),
         authorities: Arc::default(),
         behind,
-    })
+    };
+    if room.behind.is_none() && room.publisher.is_rotating() {
+        // A rotation that a crash left; whatever publishes next would do the same.
+        if let Err(error) = room.publisher.publish().await {
+            warn!(%error, "the rotation of the log's key can't be ended yet");
+        }
+    }
+    Ok(room)
 }
 
 /// What start-up found.
 struct Checked {
     head: head::Head,
     room_keys: RoomKeys,
-    log_signer: NoteSigner,
+    signers: Signers,
     bundle_signer: NoteSigner,
     /// The newest checkpoint that the register keeps.
     kept: Option<Vec<u8>>,
+    /// Those that two keys signed.
+    turns: Vec<(u64, Vec<u8>)>,
     behind: Option<Behind>,
     edge: Edge,
     engine: Arc<Engine>,
@@ -225,16 +240,15 @@ async fn check(
 ) -> Result<Checked, OpenError> {
     let head = head::read(connection)?.ok_or(OpenError::NoRoom)?;
     let room_keys = keys::room_keys(connection, keyring, head.room)?;
-    let signer = |name: &str, seed: &[u8; 32]| {
-        NoteSigner::from_seed(name, seed).map_err(|_| OpenError::Origin(head.origin.clone()))
-    };
-    let log_signer = signer(&head.origin, room_keys.log.as_bytes())?;
-    let bundle_signer = signer(&bundle_name(&head.origin), room_keys.bundle.as_bytes())?;
-    let log_key = log_signer.verifier_key();
+    let bundle_signer =
+        NoteSigner::from_seed(&bundle_name(&head.origin), room_keys.bundle.as_bytes())
+            .map_err(|_| OpenError::Origin(head.origin.clone()))?;
+    let signers = Signers::load((connection, keyring), &head, &room_keys.log)?;
+    let log_keys = signers.keys().clone();
     let kept = head::checkpoint(connection, head.published)?;
     let at = At {
         store,
-        key: log_key,
+        keys: &log_keys,
         head: &head,
         kept: kept.as_deref(),
     };
@@ -243,18 +257,34 @@ async fn check(
         is_behind: behind.is_some(),
         is_shared,
     };
-    let edge = recover((connection, store), log_key, (&head, held.file), among).await?;
+    let edge = recover((connection, store), &log_keys, (&head, held.file), among).await?;
+    let turns = turns(connection, &log_keys, head.published)?;
     let engine = engine(connection, keyring, &head)?;
     Ok(Checked {
         head,
         room_keys,
-        log_signer,
+        signers,
         bundle_signer,
         kept,
+        turns,
         behind,
         edge,
         engine,
     })
+}
+
+/// The published checkpoints that two keys of the log signed.
+fn turns(
+    connection: &mut Connection,
+    keys: &LogKeys,
+    published: u64,
+) -> Result<Vec<(u64, Vec<u8>)>, OpenError> {
+    let mut turns = Vec::new();
+    for size in keys.turns().filter(|size| *size <= published) {
+        let note = head::checkpoint(connection, size)?;
+        turns.extend(note.map(|note| (size, note)));
+    }
+    Ok(turns)
 }
 
 /// The policy set in force; the one built in is only a pending change where it differs.

@@ -10,11 +10,14 @@
 //! the mark                  replaced, outside of the data        a crash here leaves the older
 //!                                                                `checkpoint` file, as above
 //! log/checkpoint            replaced                             a crash here leaves nothing undone
+//! the key before this one   destroyed, behind a rotation         a crash before it leaves a key that
+//!                                                                signs no more; start-up destroys it
 //! receipts may be asked for
 //! ```
 //!
 //! Several processes may publish one log: what each writes of tiles is equal, and the published
-//! size moves by compare-and-swap. Whoever comes late follows the register (`follow`).
+//! size moves by compare-and-swap. Whoever comes late follows the register (`follow`). One that has a
+//! key which was rotated away publishes nothing.
 //!
 //! INVARIANT: a checkpoint is signed only for a tree that is committed, and whose right edge
 //! follows from the tiles that were published.
@@ -27,13 +30,13 @@ mod recover;
 use std::sync::Arc;
 
 use custos_core::{
-    checkpoint::{Checkpoint, NoteSigner, SignedCheckpoint},
-    ids::Timestamp,
+    checkpoint::LogKeys,
+    ids::{KeyId, Timestamp},
     merkle::{self, Edge},
     tile::{FULL_WIDTH, Level, TilePath, write_entry_bundle, write_hash_tile},
 };
 use tokio::sync::{Mutex, watch};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 pub use recover::{Among, Mismatch, published_file, recover};
 
@@ -42,12 +45,14 @@ use super::{
     entering::Tx,
     error::Error,
     leading,
+    log_keys::{Destroy, Signers},
     writer::{Command, Stop, Writer},
 };
 use crate::{
     db::{
         DbError, Pool, entries,
         head::{self, Head},
+        keys,
     },
     store::Store,
 };
@@ -68,7 +73,7 @@ pub struct Publisher {
     pool: Pool,
     store: Store,
     writer: Writer,
-    signer: NoteSigner,
+    signers: Signers,
     /// Holds what was published where nobody puts it back together with the data.
     mark: Arc<Mark>,
     /// The partial tiles of the published tree. The lock makes publishing one at a time.
@@ -90,7 +95,7 @@ impl Publisher {
     pub fn new(
         (pool, store): (Pool, Store),
         writer: Writer,
-        signer: NoteSigner,
+        signers: Signers,
         mark: Mark,
         edge: Edge,
     ) -> (Self, watch::Receiver<u64>) {
@@ -99,7 +104,7 @@ impl Publisher {
             pool,
             store,
             writer,
-            signer,
+            signers,
             mark: Arc::new(mark),
             edge: Mutex::new(Tip {
                 edge,
@@ -143,19 +148,41 @@ impl Publisher {
     async fn once(&self, tip: &mut Tip, epoch: Option<i64>) -> Result<u64, Error> {
         // What was committed before is given out first, or it never is.
         self.give_out(tip).await?;
-        let head = self.head().await?;
-        self.catch_up(tip, head.published).await?;
-        let (from, to) = (tip.edge.size(), head.size());
-        if from == to {
-            return Ok(to);
+        loop {
+            let head = self.head().await?;
+            self.catch_up(tip, head.published).await?;
+            self.end_rotation(tip.edge.size()).await?;
+            let from = tip.edge.size();
+            if from == head.size() {
+                return Ok(from);
+            }
+            // A checkpoint that two keys sign is one of its own.
+            let to = self.signers.next(from, head.size());
+            self.step(tip, &head, to, epoch).await?;
+            if to == head.size() {
+                self.end_rotation(to).await?;
+                return Ok(to);
+            }
         }
+    }
+
+    /// Publishes the tree of `to` leaves, at most all that are committed.
+    async fn step(
+        &self,
+        tip: &mut Tip,
+        head: &Head,
+        to: u64,
+        epoch: Option<i64>,
+    ) -> Result<(), Error> {
+        let from = tip.edge.size();
         let mut next = tip.edge.clone();
         self.write_tiles(&mut next, to).await?;
-        check_edge(&next, &head)?;
+        check_edge(&self.grown(&next, head.size()).await?, head)?;
+        let sign = || self.signers.sign(&head.origin, to, next.root());
         #[cfg(not(test))]
-        let note = self.sign(&head)?;
+        let note = sign()?;
         #[cfg(test)]
-        let note = self.told.around(|| self.sign(&head))?;
+        let note = self.told.around(sign)?;
         #[cfg(test)]
         self.told.too_early(&self.store, &note).await?;
         // A crash here leaves a signature that nobody has; the same tree is signed again, equal.
@@ -165,6 +192,7 @@ impl Publisher {
                 to,
                 note: note.clone(),
                 epoch,
+                key: self.signers.id(),
             })
             .await?;
         // A crash here leaves the older file; start-up replaces it by the kept note.
@@ -175,7 +203,48 @@ impl Publisher {
         self.give_out(tip).await?;
         self.make_way(from, to).await;
         debug!(log.size = to, "published a checkpoint");
-        Ok(to)
+        Ok(())
+    }
+
+    /// The edge as it is with every leaf up to `size`; nothing of it is written.
+    async fn grown(&self, edge: &Edge, size: u64) -> Result<Edge, Error> {
+        let mut edge = edge.clone();
+        while edge.size() < size {
+            let (start, end) = (edge.size(), (edge.size() + FULL).min(size));
+            let pool = self.pool.clone();
+            let leaves = blocking(move || entries::leaves(&mut *pool.get()?, start, end)).await?;
+            for leaf in &leaves {
+                edge.push(merkle::leaf_hash(leaf));
+            }
+        }
+        Ok(edge)
+    }
+
+    /// Destroys the key that was rotated away, once the checkpoint that it had to sign was given
+    /// out. Until then it is all that a crash leaves to sign it with.
+    async fn end_rotation(&self, given_out: u64) -> Result<(), Error> {
+        let due = self.signers.turn().is_some_and(|turn| turn <= given_out);
+        if due && self.signers.has_retiring() {
+            self.writer.submit(Destroy).await?;
+            self.signers.forget_retiring();
+            info!("the key of the log that was rotated away is destroyed");
+        }
+        Ok(())
+    }
+
+    /// Whether the key before the present one is still kept: a rotation has not ended.
+    pub fn is_rotating(&self) -> bool {
+        self.signers.has_retiring()
+    }
+
+    /// The row of the key that signs.
+    pub(super) fn signing_key(&self) -> KeyId {
+        self.signers.id()
+    }
+
+    /// Every key of the log with its sizes.
+    pub fn keys(&self) -> &Arc<LogKeys> {
+        self.signers.keys()
     }
 
     /// Puts the note in its place that is committed and not given out yet.
@@ -183,9 +252,14 @@ impl Publisher {
         if let Some(note) = &tip.pending {
             // Before anyone can see it, so that nobody ever holds more than the mark.
             let (mark, kept) = (self.mark.clone(), note.clone());
-            tokio::task::spawn_blocking(move || mark.keep(&kept))
-                .await
-                .map_err(|_| Error::CustodyUnavailable(None))??;
+            let turns = self.keys().turns().any(|turn| turn == tip.edge.size());
+            let turn = turns.then_some(tip.edge.size());
+            tokio::task::spawn_blocking(move || match turn {
+                Some(turn) => mark.keep_turn(turn, &kept).and_then(|()| mark.keep(&kept)),
+                None => mark.keep(&kept),
+            })
+            .await
+            .map_err(|_| Error::CustodyUnavailable(None))??;
             let note = note.clone().into();
             self.store.put_public(CHECKPOINT_PATH, note).await?;
             tip.pending = None;
@@ -254,14 +328,6 @@ impl Publisher {
             .put_public(&path.to_string(), bytes.into())
             .await?)
     }
-
-    fn sign(&self, head: &Head) -> Result<Vec<u8>, Error> {
-        let unavailable = |_| Error::CustodyUnavailable(None);
-        let checkpoint =
-            Checkpoint::new(&head.origin, head.size(), head.root()).map_err(unavailable)?;
-        let signed = SignedCheckpoint::sign(checkpoint, &[&self.signer]).map_err(unavailable)?;
-        Ok(signed.as_bytes().to_vec())
-    }
 }
 
 /// The committed tree must follow from what was published before and the new leaves.
@@ -304,6 +370,8 @@ struct Publish {
     to: u64,
     note: Vec<u8>,
     epoch: Option<i64>,
+    /// The row of the key that signed it.
+    key: KeyId,
 }
 
 impl Command for Publish {
@@ -311,6 +379,9 @@ impl Command for Publish {
 
     fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
         leading::fence(tx, self.epoch)?;
+        if keys::log_key(tx.connection, tx.room())? != self.key {
+            return Err(DbError::KeyRotated.into());
+        }
         let now: Timestamp = tx.now();
         head::publish(tx.connection, self.from, self.to, &self.note, now)?;
         Ok(())

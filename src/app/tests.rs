@@ -3,6 +3,7 @@
 
 mod matrix;
 mod put_back;
+mod rotation;
 mod two;
 pub mod world;
 

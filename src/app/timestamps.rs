@@ -273,7 +273,9 @@ async fn imprint(room: &Room, size: u64) -> Result<Hash, Error> {
 }
 
 fn imprint_of(room: &Room, note: &SignedCheckpoint) -> Result<Hash, Error> {
-    let stamped = note.signed_by(&room.log_key);
+    // Where two keys signed, the line of the first: both old and new holders of trust know it.
+    let key = room.log_keys.signer(note);
+    let stamped = key.and_then(|key| note.signed_by(key));
     let stamped = stamped.ok_or(Error::CustodyUnavailable(None))?;
     Ok(sha256(&[&stamped]))
 }

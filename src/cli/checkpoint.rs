@@ -77,6 +77,13 @@ async fn compare(config: &Config, places: &Places, files: &[PathBuf]) -> Result<
                     "{file}: CONTRADICTS the room (size {size}): {what}; left for it as evidence"
                 )
             }
+            Shown::Misused { size } => {
+                found = true;
+                format!(
+                    "{file}: SIGNED BY A KEY THAT IS NOT IN USE for this size ({size}): somebody has a \
+                     retired key of this log; it is not believed, and left for the room to tell of"
+                )
+            }
             Shown::Foreign(why) => {
                 foreign = true;
                 format!("{file}: {why}")

@@ -1,6 +1,10 @@
 //! `custos init`: founds a room.
 
-use std::{fs, process::ExitCode};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Args;
 
@@ -9,7 +13,10 @@ use crate::{
     ambient::Ambient,
     app::{
         backup,
-        found::{FirstAdministrator, found},
+        found::{
+            FirstAdministrator, found_after,
+            predecessor::{Predecessor, predecessor},
+        },
         notices::Outlets,
         people::{self, enrolment},
         synthetic,
@@ -28,6 +35,15 @@ pub(super) struct Arguments {
     /// The name with which they sign in
     #[arg(long, value_name = "LOGIN", default_value = "administrator")]
     login: String,
+    /// File of the last checkpoint of another log, which this one continues: of one that is over
+    #[arg(long, value_name = "CHECKPOINT_FILE", requires = "predecessor_policy")]
+    succeeds: Option<PathBuf>,
+    /// The policy file with which that log is verified
+    #[arg(long, value_name = "POLICY", requires = "succeeds")]
+    predecessor_policy: Option<PathBuf>,
+    /// The `trust.json` beside that policy, if there is one
+    #[arg(long, value_name = "FILE", requires = "succeeds")]
+    predecessor_trust: Option<PathBuf>,
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCode, Failed> {
@@ -37,6 +53,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
             arguments.origin
         )));
     }
+    let before = before(arguments)?;
     backup::refuse_unfinished(&config.data)?;
     config.make_data()?;
     let first = FirstAdministrator {
@@ -45,7 +62,9 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     };
     let ambient = Ambient::system();
     let places = (config.keys.as_path(), register(config)?);
-    let founded = found((places.0, &places.1), &arguments.origin, &first, &ambient)?;
+    let previous = before.as_ref().map(|before| before.previous.clone());
+    let log = (arguments.origin.as_str(), previous);
+    let founded = found_after((places.0, &places.1), log, &first, &ambient)?;
     let room = serve::open(config, ambient, Outlets::default()).await?;
     room.publisher.publish().await?;
     let link = people::first_enrolment(&room, &arguments.login, enrolment::ENROLMENT).await?;
@@ -53,6 +72,9 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<ExitCo
     // A crash before this leaves a room without the file; the key stands at `/log/key` too.
     let policy = config.data.join("trust.policy");
     fs::write(&policy, serve::trust_policy(&founded.log_key))?;
+    if let Some(before) = &before {
+        tell(before);
+    }
     println!(
         "The room `{}` is founded.
 
@@ -78,4 +100,39 @@ within 15 minutes, once, and chooses a password.",
         &*link.output.text(),
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// The log that the new one continues, if it continues one.
+fn before(arguments: &Arguments) -> Result<Option<Predecessor>, Failed> {
+    let (Some(note), Some(policy)) = (&arguments.succeeds, &arguments.predecessor_policy) else {
+        return Ok(None);
+    };
+    let trust = arguments.predecessor_trust.as_deref();
+    let trust = trust.map(read).transpose()?;
+    let (note, policy) = (read(note)?, read(policy)?);
+    let found = predecessor(&note, &policy, trust.as_deref(), &arguments.origin)?;
+    Ok(Some(found))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failed> {
+    fs::read(file).map_err(|error| {
+        let file = file.display();
+        Failed::because(format!("`{file}` can't be read: {error}; nothing was made"))
+    })
+}
+
+fn tell(before: &Predecessor) {
+    let (origin, size) = (&before.previous.origin, before.size);
+    println!(
+        "Its log continues `{origin}`, which ended with {size} entries: its first entry says so."
+    );
+    match before.witnesses {
+        0 => println!(
+            "No witness confirmed that checkpoint, so that it is the last one is your word alone."
+        ),
+        count => println!("{count} witnesses of its policy confirmed that checkpoint."),
+    }
+    println!(
+        "Keep the old room's folder and serve its public log as long as anyone verifies by it.\n"
+    );
 }

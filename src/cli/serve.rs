@@ -160,7 +160,7 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     publisher.abort();
     let broken = || {
         Failed::because(
-            "the custody log can't be written; look at the disk, then start again: start-up checks what is there",
+            "the custody log can't be written; the room's own log says why, mostly the disk: look at that, then start again: start-up checks what is there",
         )
     };
     if stopped || room.writer.is_stopped() {

@@ -3,6 +3,7 @@
 //! Nothing here is given to people. The audit compares it with what the custody log says and
 //! tells places and verdicts, never values.
 
+mod controls;
 mod rows;
 mod schema;
 pub mod tables;
@@ -13,6 +14,7 @@ use custos_core::{
     keys::Purpose,
 };
 
+pub use controls::{controls, first_leaf};
 pub use rows::{Opened, RawRow, Unseal, rows, rows_with};
 use rows::{id_of, scope_of, shown};
 pub use schema::{Objects, faults, migrations, wanted};
@@ -142,15 +144,6 @@ fn entry(cells: &[Cell]) -> RawEntry {
         odd.push("writes_rows");
     }
     RawEntry { row, odd }
-}
-
-/// The leaf of the first entry.
-///
-/// # Errors
-/// The table can't be read.
-pub fn first_leaf(connection: &mut Connection) -> Result<Option<Vec<u8>>, DbError> {
-    let rows = raw(connection, "SELECT leaf FROM entries WHERE idx = 0", &[])?;
-    Ok(rows.first().and_then(|row| bytes(&row[0])))
 }
 
 /// A kept checkpoint as it lies there.
@@ -362,7 +355,8 @@ pub fn spare_keys(
           (k.purpose IN ('scope', 'value') AND NOT (k.owner_id = k.scope_id
             AND EXISTS (SELECT 1 FROM scopes s WHERE s.id = k.scope_id)))
        OR (k.purpose IN ('log', 'bundle', 'session', 'index')
-            AND NOT (k.scope_id = ?1 AND k.owner_id = ?1))
+            AND NOT (k.scope_id = ?1 AND k.owner_id = ?1)
+            AND NOT (k.scope_id = ?1 AND k.owner_id = k.id AND k.purpose = 'log'))
        OR (k.purpose IN ('data', 'salt') AND NOT EXISTS
             (SELECT 1 FROM items i WHERE i.id = k.owner_id AND i.scope_id = k.scope_id))
        OR (k.purpose = 'entry' AND NOT EXISTS

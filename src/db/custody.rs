@@ -3,7 +3,8 @@
 mod exporting;
 
 use custos_core::{
-    event::{Entry, slot},
+    checkpoint::MAX_CONTROLS,
+    event::{Control, Entry, slot},
     ids::{Id, LeafIndex, ScopeId},
 };
 use diesel::prelude::*;
@@ -12,6 +13,7 @@ pub use exporting::{Listed, first_at, listed, opened, whose};
 
 use super::{
     Connection, DbError,
+    dialect::{Cell, Given, raw},
     entries::{self, Body, EntryRow, Link},
     head::signed,
     keys, schema,
@@ -94,6 +96,31 @@ pub fn control_below(
         .optional()?;
     let row = row.ok_or_else(|| DbError::damaged("entries", 0, "the first entry is missing"))?;
     Ok((row.index()?, row.leaf.clone()))
+}
+
+/// The control entries of a log, in their order, at most one more than a reader takes
+/// ([`MAX_CONTROLS`]).
+///
+/// # Errors
+/// The rows can't be read; one is not of its form.
+pub fn controls(connection: &mut Connection) -> Result<Vec<(LeafIndex, Control)>, DbError> {
+    // A leaf of a custody entry has 33 bytes, also in a log of made-up entries, which have no
+    // scope either.
+    let query = "SELECT idx, leaf FROM entries WHERE scope_id IS NULL AND length(leaf) > 33 \
+                 ORDER BY idx LIMIT ?";
+    let limit = i64::try_from(MAX_CONTROLS + 1).expect("it is small");
+    let rows = raw(connection, query, &[Given::Integer(limit)])?;
+    let rows = rows.iter().map(|row| {
+        let [Cell::Integer(index), Cell::Blob(leaf)] = &row[..] else {
+            return Err(DbError::damaged("entries", "?", "it is no control entry"));
+        };
+        let odd = || DbError::damaged("entries", index, "it is no control entry");
+        let number = u64::try_from(*index).ok();
+        let number = number.and_then(|index| LeafIndex::new(index).ok());
+        let control = Control::parse_leaf(leaf).map_err(|_| odd())?;
+        Ok((number.ok_or_else(odd)?, control))
+    });
+    rows.collect()
 }
 
 /// Whether a thing has entries in a scope.

@@ -194,6 +194,81 @@ pub fn room_keys(
     })
 }
 
+/// The id of the wrapped key that signs checkpoints now; new at each rotation.
+///
+/// # Errors
+/// It is missing.
+pub fn log_key(connection: &mut Connection, room: ScopeId) -> Result<KeyId, DbError> {
+    Ok(find(connection, room, room.id(), Purpose::Log)?.id)
+}
+
+/// The key that signed checkpoints before a rotation, until the first checkpoint under the new
+/// one is given out. It is kept as its own owner.
+///
+/// # Errors
+/// The row can't be read, or does not unwrap.
+pub fn retiring_log_key(
+    connection: &mut Connection,
+    keyring: &Keyring,
+    room: ScopeId,
+) -> Result<Option<SigningSeed>, DbError> {
+    let Some(wrapped) = retiring(connection, room)? else {
+        return Ok(None);
+    };
+    let seed = keyring.unwrap_under_root(&wrapped)?;
+    Ok(Some(SigningSeed::from_bytes(*seed)))
+}
+
+/// Puts a new key of the log in the place of the present one, which stays as its own owner until
+/// [`destroy_retiring_log_key`].
+///
+/// # Errors
+/// The rows can't be written; another rotation has not ended.
+pub fn rotate_log_key(
+    connection: &mut Connection,
+    room: ScopeId,
+    new: &Wrapped,
+) -> Result<(), DbError> {
+    if retiring(connection, room)?.is_some() {
+        let what = "the key before it is still kept: another rotation has not ended";
+        return Err(DbError::damaged("wrapped_keys", new.id, what));
+    }
+    let present = log_key(connection, room)?;
+    diesel::update(wrapped_keys::table.find(present.as_bytes().to_vec()))
+        .set(wrapped_keys::owner_id.eq(present.as_bytes().to_vec()))
+        .execute(connection)?;
+    insert(connection, new)
+}
+
+/// Destroys the key that was rotated away: afterwards only backups from before hold it.
+///
+/// # Errors
+/// The row can't be removed.
+pub fn destroy_retiring_log_key(connection: &mut Connection, room: ScopeId) -> Result<(), DbError> {
+    if let Some(key) = retiring(connection, room)? {
+        diesel::delete(wrapped_keys::table.find(key.id.as_bytes().to_vec())).execute(connection)?;
+    }
+    Ok(())
+}
+
+fn retiring(connection: &mut Connection, room: ScopeId) -> Result<Option<Wrapped>, DbError> {
+    let row: Option<Row> = wrapped_keys::table
+        .filter(wrapped_keys::scope_id.eq(room.as_bytes().to_vec()))
+        .filter(wrapped_keys::owner_id.ne(room.as_bytes().to_vec()))
+        .filter(wrapped_keys::purpose.eq(Purpose::Log.as_str()))
+        .select((
+            wrapped_keys::id,
+            wrapped_keys::parent_id,
+            wrapped_keys::purpose,
+            wrapped_keys::scope_id,
+            wrapped_keys::owner_id,
+            wrapped_keys::wrapped,
+        ))
+        .first(connection)
+        .optional()?;
+    row.map(wrapped).transpose()
+}
+
 /// Every wrapped key, for the audit, in the order of their ids.
 ///
 /// # Errors

@@ -12,9 +12,10 @@ use rocket::{
     response::{self, Responder},
     routes,
 };
+use serde_json::json;
 
 use super::errors::Failure;
-use crate::app::{self, Room, public};
+use crate::app::{self, Room, log_keys::files, public};
 
 /// A tile never changes; a partial one stays right as long as it is there.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -23,7 +24,7 @@ const FRESH: &str = "no-cache";
 
 /// The routes below `/log`.
 pub fn routes() -> Vec<Route> {
-    routes![checkpoint, key, tile]
+    routes![checkpoint, key, keys, tile]
 }
 
 #[get("/checkpoint")]
@@ -35,13 +36,24 @@ async fn checkpoint(room: &State<Room>) -> Result<Public, Failure> {
     })
 }
 
-/// The key that verifies checkpoints, so that it can be compared with one had elsewhere.
+/// The key that verifies the checkpoints that are signed now, so that it can be compared with one had elsewhere.
 #[get("/key")]
 fn key(room: &State<Room>) -> Public {
     Public {
         kind: ContentType::Plain,
         cache: FRESH,
         bytes: format!("{}\n", room.log_key).into(),
+    }
+}
+
+/// Every key that ever signed checkpoints, with the sizes that each signs: rows as `trust.json` has them.
+#[get("/keys")]
+fn keys(room: &State<Room>) -> Public {
+    let rows = files::rows(&room.log_keys);
+    Public {
+        kind: ContentType::JSON,
+        cache: FRESH,
+        bytes: format!("{}\n", json!({"log_keys": rows})).into(),
     }
 }
 

@@ -122,6 +122,14 @@ async fn the_log_is_public_up_to_its_checkpoint() {
     let (status, key) = get("/log/key".into()).await;
     assert_eq!(status, 200);
     assert!(key.starts_with(b"localhost/log+"));
+    let (status, keys) = get("/log/keys".into()).await;
+    let keys: serde_json::Value = serde_json::from_slice(&keys).expect("JSON");
+    let vkey = String::from_utf8_lossy(&key);
+    let row = serde_json::json!({"vkey": vkey.trim(), "from": 1, "to": null});
+    assert_eq!(
+        (status, keys),
+        (200, serde_json::json!({"log_keys": [row]}))
+    );
     for hidden in [
         format!("/log/tile/0/000.p/{}", size + 1),
         "/log/tile/0/000".into(),

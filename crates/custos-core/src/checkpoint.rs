@@ -12,6 +12,7 @@
 //! Exactly three lines: no extension lines, which no witness would vouch for.
 
 mod key;
+mod log_keys;
 mod note;
 mod policy;
 mod quorum;
@@ -21,6 +22,7 @@ pub mod witness;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 pub use key::{Cosigner, KeyError, MAX_NAME_BYTES, NoteSigner, SignatureType, VerifierKey};
+pub use log_keys::{LogKeys, LogKeysError, MAX_CONTROLS};
 pub use note::{NoteError, NoteSignature, SignedNote};
 pub use policy::PolicyError;
 pub use trust::{

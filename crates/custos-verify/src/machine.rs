@@ -1,16 +1,18 @@
 //! The result as JSON, for programs. `result` is `verified`, `not verified` or `error`.
 
 use custos_core::{
-    checkpoint::{Checkpoint, Cosignature, Endorsement},
+    checkpoint::{Cosignature, Endorsement},
     receipt::Receipt,
     verify::{
-        ContentCheck, Failure, HeldCheck, HeldOutcome, HistoryLine, Shown, Verified,
-        VerifiedExport, WholeLog,
+        ContentCheck, Failure, HeldCheck, HeldOutcome, HistoryLine, Shown, Verified, VerifiedExport,
     },
 };
 use serde_json::{Value, json};
 
-use crate::people::word;
+use crate::{
+    log::{Found, Key},
+    people::word,
+};
 
 /// Everything that a verified bundle shows. Times are microseconds since 1970 UTC; what is
 /// withheld is null, and of an entry named by `withheld`; an actor who is null and not withheld
@@ -129,7 +131,8 @@ pub fn bad_log(what: &str) -> String {
 }
 
 /// A whole log that holds.
-pub fn log(checkpoint: &Checkpoint, log: &WholeLog, endorsement: &Endorsement) -> String {
+pub fn log(found: &Found<'_>) -> String {
+    let (checkpoint, log, endorsement) = (found.checkpoint, found.log, found.endorsement);
     print(&json!({
         "result": "verified",
         "origin": checkpoint.origin(),
@@ -142,6 +145,18 @@ pub fn log(checkpoint: &Checkpoint, log: &WholeLog, endorsement: &Endorsement) -
             "log_keys": control.log_keys,
             "bundle_keys": control.bundle_keys,
         })).collect::<Vec<_>>(),
+        "keys": found.keys.all().iter().map(|key| json!({
+            "vkey": key.key().to_string(),
+            "from": key.from(),
+            "to": key.to(),
+        })).collect::<Vec<_>>(),
+        "key_by_trust_alone": found.key == Key::Trusted,
+        "continues": found.before.map(|before| json!({
+            "origin": before.signed.checkpoint().origin(),
+            "size": before.signed.checkpoint().size(),
+            "root": before.signed.checkpoint().root(),
+            "trusted": before.trusted,
+        })),
         "witnesses": witnesses(&endorsement.cosignatures),
     }))
 }

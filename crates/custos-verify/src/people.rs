@@ -3,11 +3,13 @@
 use std::fmt::Write;
 
 use custos_core::{
-    checkpoint::{Checkpoint, Endorsement},
+    checkpoint::Endorsement,
     event::SUBJECT_TYPES,
     receipt::Receipt,
-    verify::{Failure, HistoryLine, Shown, Verified, VerifiedExport, WholeLog, utc},
+    verify::{Failure, HistoryLine, Shown, Verified, VerifiedExport, utc},
 };
+
+use crate::log::{Before, Found, Key};
 
 /// Characters of a word that the room chose which are shown.
 const MAX_WORD_CHARS: usize = 64;
@@ -94,7 +96,8 @@ pub fn receipt(receipt: &Receipt, endorsement: &Endorsement) -> String {
 }
 
 /// A whole log that holds.
-pub fn log(checkpoint: &Checkpoint, log: &WholeLog, endorsement: &Endorsement) -> String {
+pub fn log(found: &Found<'_>) -> String {
+    let (checkpoint, log, endorsement) = (found.checkpoint, found.log, found.endorsement);
     let mut text = String::from("VERIFIED\n\n");
     line(
         &mut text,
@@ -115,6 +118,26 @@ pub fn log(checkpoint: &Checkpoint, log: &WholeLog, endorsement: &Endorsement) -
             )),
         );
     }
+    for key in found.keys.all() {
+        if let Some(to) = key.to() {
+            let retired = format!(
+                "The key {} was retired: it signs nothing beyond the log of {to} entries.",
+                key.key()
+            );
+            line(&mut text, &printable(&retired));
+        }
+    }
+    if found.key == Key::Trusted {
+        let key = &endorsement.log_key;
+        let told = format!(
+            "That {key} signed it rests on your `trust.json` alone: by the log's own word that key \
+             does not sign a log of this size."
+        );
+        line(&mut text, &printable(&told));
+    }
+    if let Some(before) = found.before {
+        line(&mut text, &printable(&continues(before)));
+    }
     confirmed(&mut text, endorsement);
     line(
         &mut text,
@@ -122,6 +145,18 @@ pub fn log(checkpoint: &Checkpoint, log: &WholeLog, endorsement: &Endorsement) -
          checkpoint with those that others keep.",
     );
     text
+}
+
+/// Which log another one continues, and whose word that is.
+fn continues(before: &Before) -> String {
+    let checkpoint = before.signed.checkpoint();
+    let (origin, size) = (word(checkpoint.origin()), checkpoint.size());
+    let whose = if before.trusted {
+        "the trust policy vouches for that checkpoint"
+    } else {
+        "by its own word: the trust policy names no key of that log"
+    };
+    format!("It continues the log `{origin}`, which ended with {size} entries; {whose}.")
 }
 
 fn confirmed(text: &mut String, endorsement: &Endorsement) {

@@ -7,6 +7,13 @@ use std::{
     process::{Command, Output},
 };
 
+use custos_core::{
+    checkpoint::{Checkpoint, NoteSigner, SignedCheckpoint},
+    event::{Control, ControlKind, Previous, leaf_data},
+    hash::sha256,
+    merkle::{MemoryLog, TileSource, leaf_hash},
+    tile::{Level, tiles_between, write_entry_bundle, write_hash_tile},
+};
 use serde_json::{Value, json};
 
 fn vector(name: &str) -> PathBuf {
@@ -261,27 +268,41 @@ fn trust_json_beside_the_policy_is_read() {
     assert_eq!(check(), Some(1));
 }
 
+/// The log that is made here.
+const ORIGIN: &str = "room.example/log";
+
+fn signer(origin: &str, seed: u8) -> NoteSigner {
+    NoteSigner::from_seed(origin, &[seed; 32]).unwrap()
+}
+
+fn control(kind: ControlKind, key: &NoteSigner, previous: Option<Previous>) -> Vec<u8> {
+    let control = Control {
+        kind,
+        origin: ORIGIN.into(),
+        log_keys: vec![key.verifier_key().to_string()],
+        bundle_keys: vec![],
+        previous,
+    };
+    control.to_leaf().unwrap()
+}
+
 /// A log of 300 made-up entries in a folder, with its policy beside it.
 fn published(folder: &Path) {
-    use custos_core::{
-        checkpoint::{Checkpoint, NoteSigner, SignedCheckpoint},
-        event::{Control, ControlKind, leaf_data},
-        hash::sha256,
-        merkle::{MemoryLog, TileSource, leaf_hash},
-        tile::{Level, tiles_between, write_entry_bundle, write_hash_tile},
-    };
+    let signer = signer(ORIGIN, 7);
+    let open = control(ControlKind::Open, &signer, None);
+    published_with(folder, &[(0, open)], &signer);
+    let policy = format!("log {}\nquorum none\n", signer.verifier_key());
+    fs::write(folder.join("trust.policy"), policy).unwrap();
+}
 
-    const ORIGIN: &str = "room.example/log";
-    let signer = NoteSigner::from_seed(ORIGIN, &[7; 32]).unwrap();
-    let open = Control {
-        kind: ControlKind::Open,
-        origin: ORIGIN.into(),
-        log_keys: vec![signer.verifier_key().to_string()],
-        bundle_keys: vec![],
-        previous: None,
-    };
-    let mut leaves = vec![open.to_leaf().unwrap()];
-    leaves.extend((1..300_u64).map(|n| leaf_data(&sha256(&[&n.to_be_bytes()])).to_vec()));
+/// The same with these control entries, signed by this key.
+fn published_with(folder: &Path, controls: &[(usize, Vec<u8>)], signer: &NoteSigner) {
+    let mut leaves: Vec<Vec<u8>> = (0..300_u64)
+        .map(|n| leaf_data(&sha256(&[&n.to_be_bytes()])).to_vec())
+        .collect();
+    for (index, control) in controls {
+        leaves[*index].clone_from(control);
+    }
     let log: MemoryLog = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
     for path in tiles_between(0, 300) {
         let bytes = match path.level() {
@@ -299,10 +320,120 @@ fn published(folder: &Path) {
         fs::write(place, bytes).unwrap();
     }
     let checkpoint = Checkpoint::new(ORIGIN, 300, log.root()).unwrap();
-    let signed = SignedCheckpoint::sign(checkpoint, &[&signer]).unwrap();
+    let signed = SignedCheckpoint::sign(checkpoint, &[signer]).unwrap();
     fs::write(folder.join("checkpoint"), signed.as_bytes()).unwrap();
-    let policy = format!("log {}\nquorum none\n", signer.verifier_key());
-    fs::write(folder.join("trust.policy"), policy).unwrap();
+}
+
+fn check_log(folder: &Path) -> Output {
+    let policy = folder.join("trust.policy");
+    run(&[Path::new("--trust"), &policy, Path::new("--log"), folder])
+}
+
+#[test]
+fn a_log_whose_key_was_rotated_is_signed_by_the_newer_one() {
+    let (old, new) = (signer(ORIGIN, 1), signer(ORIGIN, 2));
+    let controls = [
+        (0, control(ControlKind::Open, &old, None)),
+        (99, control(ControlKind::Keys, &new, None)),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let (first, second) = (old.verifier_key(), new.verifier_key());
+    let policy = format!("log {first}\nlog {second}\nquorum none\n");
+    fs::write(place.join("trust.policy"), &policy).unwrap();
+    let sizes = |from: u64, to: &str| {
+        let text = format!(
+            r#"{{"v":1,"log_keys":[{{"vkey":"{first}","from":{from},"to":{to}}}],"bundle_keys":[],"time_authorities":[]}}"#
+        );
+        fs::write(place.join("trust.json"), text).unwrap();
+    };
+
+    published_with(place, &controls, &new);
+    let good = check_log(place);
+    let told = text(&good);
+    assert_eq!(good.status.code(), Some(0), "{told}");
+    assert!(told.contains("From entry 99 on (keys)"), "{told}");
+    let retired = format!("The key {first} was retired: it signs nothing beyond the log of 100");
+    assert!(told.contains(&retired), "{told}");
+    sizes(1, "100");
+    assert_eq!(check_log(place).status.code(), Some(0));
+
+    // Whoever has the old key signs a larger log: by the log's own word it may not, and by sizes
+    // from outside neither.
+    published_with(place, &controls, &old);
+    let forged = check_log(place);
+    assert_eq!(forged.status.code(), Some(3), "{}", text(&forged));
+    assert!(text(&forged).contains("no key of the log that is valid"));
+    fs::remove_file(place.join("trust.json")).unwrap();
+    let forged = check_log(place);
+    assert_eq!(forged.status.code(), Some(3), "{}", text(&forged));
+    assert!(
+        text(&forged).contains("it was retired"),
+        "{}",
+        text(&forged)
+    );
+    // Sizes that a verifier names decide, and that is told.
+    sizes(1, "null");
+    let trusted = check_log(place);
+    assert_eq!(trusted.status.code(), Some(0), "{}", text(&trusted));
+    assert!(text(&trusted).contains("rests on your `trust.json` alone"));
+    // An old policy alone knows nothing of the new key.
+    fs::remove_file(place.join("trust.json")).unwrap();
+    fs::write(
+        place.join("trust.policy"),
+        format!("log {first}\nquorum none\n"),
+    )
+    .unwrap();
+    published_with(place, &controls, &new);
+    assert_eq!(check_log(place).status.code(), Some(3));
+}
+
+#[test]
+fn a_log_that_continues_another_one_says_so() {
+    const OLD: &str = "old.example/log";
+    let (key, before) = (signer(ORIGIN, 7), signer(OLD, 1));
+    let last = Checkpoint::new(OLD, 42, sha256(&[b"root"])).unwrap();
+    let last = SignedCheckpoint::sign(last, &[&before]).unwrap();
+    let succeed = |origin: &str, checkpoint: &[u8]| {
+        let previous = Previous {
+            origin: origin.into(),
+            checkpoint: String::from_utf8(checkpoint.to_vec()).unwrap(),
+        };
+        [(0, control(ControlKind::Succeed, &key, Some(previous)))]
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let trust = |more: &str| {
+        let policy = format!("log {}\n{more}quorum none\n", key.verifier_key());
+        fs::write(place.join("trust.policy"), policy).unwrap();
+    };
+    published_with(place, &succeed(OLD, last.as_bytes()), &key);
+    trust("");
+    let good = check_log(place);
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good));
+    let said = "It continues the log `old.example/log`, which ended with 42 entries";
+    assert!(text(&good).contains(said), "{}", text(&good));
+    assert!(text(&good).contains("by its own word: the trust policy names no key"));
+    trust(&format!("log {}\n", before.verifier_key()));
+    let good = check_log(place);
+    assert!(
+        text(&good).contains("the trust policy vouches for that"),
+        "{}",
+        text(&good)
+    );
+    // Another key of that log is trusted than the one that signed.
+    trust(&format!("log {}\n", signer(OLD, 2).verifier_key()));
+    let bad = check_log(place);
+    assert_eq!(bad.status.code(), Some(3), "{}", text(&bad));
+    assert!(text(&bad).contains("that it says it continues does not hold"));
+    // What it names is no checkpoint of that origin.
+    trust("");
+    for (origin, checkpoint) in [("third.example/log", last.as_bytes()), (OLD, b"?")] {
+        published_with(place, &succeed(origin, checkpoint), &key);
+        let bad = check_log(place);
+        assert_eq!(bad.status.code(), Some(3), "{}", text(&bad));
+        assert!(text(&bad).contains("entry 0 is of a log whose predecessor"));
+    }
 }
 
 #[test]

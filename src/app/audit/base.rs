@@ -1,9 +1,9 @@
 //! The database file, and which room, log and keys there are: what the rest starts from.
 
 use custos_core::{
-    checkpoint::{NoteSigner, SignedCheckpoint, VerifierKey},
+    checkpoint::{LogKeys, NoteSigner, SignedCheckpoint, VerifierKey},
     event::Control,
-    ids::ScopeId,
+    ids::{LeafIndex, ScopeId},
     keys::{Purpose, SessionKey},
 };
 use zeroize::Zeroizing;
@@ -106,7 +106,14 @@ impl Audit<'_> {
             let signer = NoteSigner::from_seed(name, seed.as_deref()?).ok()?;
             Some(signer.verifier_key().clone())
         };
-        let log_key = key(&origin, &log).or_else(|| named_key(control.as_ref()));
+        let named = log_keys(connection, &origin)?;
+        let log_keys = match key(&origin, &log) {
+            // What the control entries say holds as far as it fits the key that the room has.
+            Some(own) => named
+                .filter(|named| *named.present() == own)
+                .or(Some(LogKeys::of(own))),
+            None => named.or_else(|| named_key(control.as_ref()).map(LogKeys::of)),
+        };
         self.room = Room {
             id,
             bundle_key: key(&bundle_name(&origin), &bundle),
@@ -114,7 +121,7 @@ impl Audit<'_> {
             published: 0,
             head,
             origin,
-            log_key,
+            log_keys,
         };
         self.room.published = self.published_size(newest.as_ref(), public);
         Ok(())
@@ -175,8 +182,8 @@ impl Audit<'_> {
             .as_ref()
             .and_then(|note| SignedCheckpoint::parse(note).ok())
             .filter(|signed| {
-                let key = self.room.log_key.as_ref();
-                key.is_some_and(|key| signed.verify(key).is_ok())
+                let keys = self.room.log_keys.as_ref();
+                keys.is_some_and(|keys| keys.verify(signed).is_ok())
             })
             .map(|signed| signed.checkpoint().size());
         if file == Some(told) {
@@ -213,6 +220,21 @@ fn origin(
         .or_else(|| candidates().next())
         .cloned()
         .unwrap_or_default()
+}
+
+/// The keys of the log of this origin as its control entries name them, if they do.
+fn log_keys(connection: &mut Connection, origin: &str) -> Result<Option<LogKeys>, AuditError> {
+    let controls = register::controls(connection)?;
+    let controls: Vec<(LeafIndex, Control)> = controls
+        .into_iter()
+        .filter_map(|(index, leaf)| {
+            let index = LeafIndex::new(u64::try_from(index).ok()?).ok()?;
+            Some((index, Control::parse_leaf(&leaf).ok()?))
+        })
+        .filter(|(_, control)| control.origin == origin)
+        .collect();
+    let named = controls.iter().map(|(index, control)| (*index, control));
+    Ok(LogKeys::named_by(named).ok())
 }
 
 /// The log's key as the first entry names it, where the room's own does not unwrap.

@@ -211,10 +211,14 @@ impl Audit<'_> {
             self.report.found(place, "it is no signed checkpoint");
             return None;
         };
-        match &self.room.log_key {
-            Some(key) if signed.verify(key).is_err() => {
-                self.report
-                    .found(place, "it is not signed by this room's key");
+        match &self.room.log_keys {
+            Some(keys) if keys.verify_all(&signed).is_err() => {
+                let what = match (keys.misused(&signed), keys.verify(&signed)) {
+                    (_, Ok(_)) => "one of the two keys that sign this size did not sign it",
+                    (Some(_), _) => "a key of this log signed it that does not sign such a size",
+                    _ => "it is not signed by this room's key",
+                };
+                self.report.found(place, what);
                 None
             }
             None => {

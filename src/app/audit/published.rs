@@ -204,8 +204,8 @@ impl Published {
             return;
         }
         let signed = SignedCheckpoint::parse(file).ok().filter(|signed| {
-            let key = audit.room.log_key.as_ref();
-            key.is_none_or(|key| signed.verify(key).is_ok())
+            let keys = audit.room.log_keys.as_ref();
+            keys.is_none_or(|keys| keys.verify(signed).is_ok())
         });
         match signed.map(|signed| signed.checkpoint().size()) {
             None => found(audit, "it is not signed by this room's key"),

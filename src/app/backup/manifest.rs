@@ -77,12 +77,20 @@ pub enum StateFile {
     Checkpoint,
     /// The policy file that trusts the room's log.
     Trust,
+    /// The sizes that each key of that policy signs, once one was rotated.
+    TrustSizes,
     /// The root key.
     RootKey,
 }
 
 impl StateFile {
-    const ALL: [Self; 4] = [Self::Register, Self::Checkpoint, Self::Trust, Self::RootKey];
+    const ALL: [Self; 5] = [
+        Self::Register,
+        Self::Checkpoint,
+        Self::Trust,
+        Self::TrustSizes,
+        Self::RootKey,
+    ];
 
     /// Its name in the state's folder.
     pub const fn name(self) -> &'static str {
@@ -90,6 +98,7 @@ impl StateFile {
             Self::Register => "register.db",
             Self::Checkpoint => "checkpoint",
             Self::Trust => "trust.policy",
+            Self::TrustSizes => "trust.json",
             Self::RootKey => "root.key",
         }
     }

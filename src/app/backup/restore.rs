@@ -3,7 +3,7 @@
 //! ```text
 //! restoring                   the mark, durable before anything else
 //! objects, tiles              each compared with the manifest as it is copied
-//! checkpoint, trust.policy
+//! checkpoint, trust.policy, trust.json
 //! restored.json               what was restored
 //! register.db                 renamed into place, last: before it there is no room here
 //! (the mark is removed)
@@ -161,8 +161,8 @@ pub async fn restore(
         restored_at: ambient.now(),
         backup: manifest.facts.clone(),
     };
-    let small = (source(StateFile::Checkpoint), source(StateFile::Trust));
-    place(data, small, &kept).await?;
+    let trust = [StateFile::Trust, StateFile::TrustSizes].map(|file| Some((file, source(file)?)));
+    place(data, source(StateFile::Checkpoint), &trust, &kept).await?;
     done.root_key = root_key;
     done.restored = true;
     Ok(done)
@@ -362,6 +362,7 @@ fn clear(data: &Path) -> Result<(), BackupError> {
         data.join(StateFile::Register.name()),
         data.join(REGISTER_DRAFT),
         data.join(StateFile::Trust.name()),
+        data.join(StateFile::TrustSizes.name()),
         state::note(data),
     ];
     for path in files {
@@ -399,7 +400,8 @@ fn root_key(from: Option<&Path>, keys: &Path) -> Result<RootKey, BackupError> {
 /// Makes a room of what was copied.
 async fn place(
     data: &Path,
-    (checkpoint, trust): (Option<PathBuf>, Option<PathBuf>),
+    checkpoint: Option<PathBuf>,
+    trust: &[Option<(StateFile, PathBuf)>],
     kept: &Kept,
 ) -> Result<(), BackupError> {
     let draft = data.join(REGISTER_DRAFT);
@@ -415,8 +417,8 @@ async fn place(
         let store = Store::local(data)?;
         store.put_public(CHECKPOINT_PATH, note.into()).await?;
     }
-    if let Some(path) = trust {
-        bytes::file(&path, Some(&data.join(StateFile::Trust.name())))?;
+    for (file, path) in trust.iter().flatten() {
+        bytes::file(path, Some(&data.join(file.name())))?;
     }
     state::keep(data, kept)?;
     // A crash before this leaves no room; after it, one that the mark still keeps closed.

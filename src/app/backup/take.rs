@@ -36,8 +36,8 @@ use crate::{
 const AT_ONCE: usize = 4;
 /// Copies of the register that are made before objects that vanish end the backup.
 const MAX_ATTEMPTS: usize = 3;
-/// The policy file that a founded room has for its own log.
-const TRUST: &str = "trust.policy";
+/// The files by which its own log is trusted, of which a founded room has the first.
+const TRUST: [StateFile; 2] = [StateFile::Trust, StateFile::TrustSizes];
 
 /// Where the room lies.
 #[derive(Debug, Clone)]
@@ -316,7 +316,8 @@ impl Work<'_> {
             };
             self.files.insert(Part::State(StateFile::Checkpoint), mark);
         }
-        let mut from = vec![(StateFile::Trust, self.source.data.join(TRUST))];
+        let data = &self.source.data;
+        let mut from = Vec::from(TRUST.map(|file| (file, data.join(file.name()))));
         if self.options.with_keys {
             from.push((StateFile::RootKey, root_key_file(&self.source.keys)));
         }

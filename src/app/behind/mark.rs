@@ -7,6 +7,10 @@
 //! log/checkpoint            anyone may see it
 //! ```
 //!
+//! A register that was put back to before a rotation of the log's key does not know the key that
+//! signed the mark. So the checkpoint that both keys signed is kept for ever beside it, as a file of
+//! its own: `published.mark.SIZE` (decision 23).
+//!
 //! INVARIANT: the mark is never of more than the register keeps, and whatever anyone saw is of no
 //! more than the mark.
 
@@ -18,7 +22,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use custos_core::checkpoint::{MAX_CHECKPOINT_BYTES, SignedCheckpoint, VerifierKey};
+use custos_core::{
+    checkpoint::{LogKeys, MAX_CHECKPOINT_BYTES, MAX_CONTROLS, SignedCheckpoint},
+    ids::decimal,
+};
 use tracing::{error, info, warn};
 
 use crate::store::StoreError;
@@ -89,19 +96,42 @@ impl Mark {
     /// # Errors
     /// [`MarkError`].
     pub fn read(&self) -> Result<Option<Vec<u8>>, MarkError> {
-        let most = MAX_CHECKPOINT_BYTES as u64;
-        let mut note = Vec::new();
-        let read =
-            File::open(&self.path).and_then(|file| file.take(most + 1).read_to_end(&mut note));
-        match read {
-            Ok(_) if note.len() as u64 > most => Err(MarkError::TooLong(self.path.clone())),
-            Ok(_) => Ok(Some(note)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(MarkError::File {
-                path: self.path.clone(),
-                source,
-            }),
-        }
+        read(&self.path)
+    }
+
+    /// The checkpoints of rotations that lie beside it, the newest first; nothing of them is
+    /// believed yet.
+    ///
+    /// # Errors
+    /// [`MarkError`].
+    pub fn turns(&self) -> Result<Vec<Vec<u8>>, MarkError> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let files = match fs::read_dir(folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => {
+                let path = folder.into();
+                return Err(MarkError::File { path, source });
+            }
+        };
+        let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
+        let mut sizes: Vec<u64> = names.filter_map(|name| self.turn(&name)).collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        sizes.truncate(MAX_CONTROLS);
+        let notes = sizes.into_iter().map(|size| read(&self.beside(size)));
+        notes.filter_map(Result::transpose).collect()
+    }
+
+    /// The size of the rotation whose checkpoint a file of this name holds.
+    fn turn(&self, name: &str) -> Option<u64> {
+        let own = self.path.file_name()?.to_str()?;
+        decimal(name.strip_prefix(own)?.strip_prefix('.')?).ok()
+    }
+
+    fn beside(&self, size: u64) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{size}"));
+        self.path.with_file_name(name)
     }
 
     /// Keeps a checkpoint, durably, in the place of an older one. Blocks. A room whose mark can't
@@ -112,8 +142,22 @@ impl Mark {
     /// [`StoreError::Fatal`]: a sync failed, and as after any other nobody knows what the disk
     /// holds.
     pub(in crate::app) fn keep(&self, note: &[u8]) -> Result<(), StoreError> {
+        self.keep_at(&self.path, note)
+    }
+
+    /// Keeps the first checkpoint under a new key, which the key before it signed too. It is never
+    /// replaced by another one.
+    ///
+    /// # Errors
+    /// As [`Mark::keep`].
+    pub(in crate::app) fn keep_turn(&self, size: u64, note: &[u8]) -> Result<(), StoreError> {
+        // A crash behind this leaves it without the mark of its size; the next start keeps both.
+        self.keep_at(&self.beside(size), note)
+    }
+
+    fn keep_at(&self, path: &Path, note: &[u8]) -> Result<(), StoreError> {
         let failing = |is: bool| self.failing.swap(is, Ordering::Relaxed);
-        match self.put(note) {
+        match put(path, note) {
             Ok(()) => {
                 if failing(false) {
                     info!("the mark can be written again");
@@ -127,7 +171,7 @@ impl Mark {
                 if !failing(true) {
                     error!(
                         alarm = "mark_not_kept",
-                        file = %self.path.display(),
+                        file = %path.display(),
                         %error,
                         "the mark of what was published can't be written: that this room is put back to an older state would not be noticed"
                     );
@@ -137,38 +181,28 @@ impl Mark {
         }
     }
 
-    fn put(&self, note: &[u8]) -> Result<(), NotKept> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new()
-            .prefix(".mark-")
-            .permissions(fs::Permissions::from_mode(0o600))
-            .tempfile_in(folder)
-            .map_err(NotKept::Older)?;
-        file.write_all(note).map_err(NotKept::Older)?;
-        file.as_file().sync_all().map_err(NotKept::of_sync)?;
-        // A crash before this leaves the older mark and a draft, which nobody reads.
-        file.persist(&self.path)
-            .map_err(|error| NotKept::Older(error.error))?;
-        let folder = File::open(folder).map_err(NotKept::Older)?;
-        folder.sync_all().map_err(NotKept::of_sync)
-    }
-
     /// What a room that starts, and is behind nothing, does about its mark: `newest` is the
-    /// checkpoint with which its register ends.
+    /// checkpoint with which its register ends, `turns` are those that two of its keys signed.
     ///
     /// # Errors
     /// As [`Mark::keep`].
     pub(in crate::app) fn begin(
         &self,
-        key: &VerifierKey,
+        keys: &LogKeys,
         newest: Option<&[u8]>,
+        turns: &[(u64, Vec<u8>)],
     ) -> Result<(), StoreError> {
         let Some(newest) = newest else { return Ok(()) };
+        for (size, note) in turns {
+            if read(&self.beside(*size)).ok().flatten().as_ref() != Some(note) {
+                self.keep_turn(*size, note)?;
+            }
+        }
         match self.read() {
             Ok(Some(note)) if note == newest => return Ok(()),
             Ok(Some(note)) => {
                 let held = SignedCheckpoint::parse(&note).ok();
-                if held.is_none_or(|held| held.verify(key).is_err()) {
+                if held.is_none_or(|held| keys.verify(&held).is_err()) {
                     self.set_aside();
                 }
             }
@@ -198,6 +232,37 @@ impl Mark {
     }
 }
 
+fn put(path: &Path, note: &[u8]) -> Result<(), NotKept> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".mark-")
+        .permissions(fs::Permissions::from_mode(0o600))
+        .tempfile_in(folder)
+        .map_err(NotKept::Older)?;
+    file.write_all(note).map_err(NotKept::Older)?;
+    file.as_file().sync_all().map_err(NotKept::of_sync)?;
+    // A crash before this leaves the older mark and a draft, which nobody reads.
+    file.persist(path)
+        .map_err(|error| NotKept::Older(error.error))?;
+    let folder = File::open(folder).map_err(NotKept::Older)?;
+    folder.sync_all().map_err(NotKept::of_sync)
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, MarkError> {
+    let most = MAX_CHECKPOINT_BYTES as u64;
+    let mut note = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut note));
+    match read {
+        Ok(_) if note.len() as u64 > most => Err(MarkError::TooLong(path.into())),
+        Ok(_) => Ok(Some(note)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => {
+            let path = path.into();
+            Err(MarkError::File { path, source })
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +285,19 @@ mod tests {
         lost.keep(b"one").expect("told");
         assert!(lost.read().expect("none").is_none());
         assert!(lost.failing.load(Ordering::Relaxed));
+        // What lies beside it is found by its name, the newest first.
+        mark.keep_turn(7, b"seven").expect("kept");
+        mark.keep_turn(12, b"twelve").expect("kept");
+        for odd in [
+            "published.mark.odd",
+            "published.mark.007",
+            "published.mark.7.x",
+        ] {
+            fs::write(folder.path().join(odd), b"?").expect("written");
+        }
+        let turns = mark.turns().expect("read");
+        assert_eq!(turns, [b"twelve".to_vec(), b"seven".to_vec()]);
+        assert!(lost.turns().expect("none").is_empty());
         let named = Mark::of(folder.path(), Some(&folder.path().join("elsewhere")));
         named.keep(b"there").expect("kept");
         assert!(folder.path().join("elsewhere").is_file());

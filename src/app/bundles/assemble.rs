@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use custos_core::{
     bundle::{About, BundleName, FileSum, Part, Place, Plan, PlannedFile, Subject},
-    checkpoint::{NoteSigner, VerifierKey},
+    checkpoint::{LogKeys, NoteSigner},
     content::{TreeKind, tree_key},
     event::{kind, leaf_data},
     hash::Hash,
@@ -50,7 +50,7 @@ pub(super) struct Held {
 pub(super) fn assemble(
     made: Made,
     held: &[Held],
-    log_key: &VerifierKey,
+    log_keys: &LogKeys,
     signer: &NoteSigner,
     origin: &str,
 ) -> Result<Assembled, Error> {
@@ -75,7 +75,7 @@ pub(super) fn assemble(
         let (size, note) = (published.size(), published.checkpoint.as_bytes().to_vec());
         parts.add(Place::Checkpoint(size), note);
         if let Some(token) = token {
-            let key = log_key.id();
+            let key = log_keys.signer(&published.checkpoint).ok_or_else(odd)?.id();
             parts.add(Place::Timestamp { size, key }, token.clone());
         }
     }

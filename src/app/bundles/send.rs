@@ -61,9 +61,9 @@ pub(super) async fn prepare(
         held.push(Held { published, token });
     }
     let (signer, origin) = (room.bundle_signer.clone(), room.origin.clone());
-    let log_key = room.log_key.clone();
+    let log_keys = room.log_keys.clone();
     let assembled =
-        tokio::task::spawn_blocking(move || assemble(made, &held, &log_key, &signer, &origin))
+        tokio::task::spawn_blocking(move || assemble(made, &held, &log_keys, &signer, &origin))
             .await
             .map_err(|_| Error::CustodyUnavailable(None))??;
     let reader = reader(room, &assembled).await?;

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use custos_core::checkpoint::{NoteSigner, SignedCheckpoint};
+use custos_core::checkpoint::{LogKeys, SignedCheckpoint};
 
 use super::{Check, Places};
 use crate::{
@@ -18,13 +18,12 @@ const PAUSE: Duration = Duration::from_millis(150);
 const PUT_BACK: &str = "docs/OPERATIONS.md, \"A room that was put back\", says what to do";
 
 /// Whether the register is what was published last, as far as the mark knows.
-pub(super) fn check(
-    connection: &mut Connection,
-    places: &Places,
-    signer: Option<&NoteSigner>,
-) -> Check {
+pub(super) fn check(connection: &mut Connection, places: &Places, keys: Option<&LogKeys>) -> Check {
     let mark = Mark::of(&places.keys, places.mark.as_deref());
     let shown = mark.path().display();
+    if let Some(check) = put_back(connection, &mark, keys) {
+        return check;
+    }
     let mut last = None;
     for _ in 0..LOOKS {
         // What a room publishes while this looks can only make the register newer than the mark
@@ -50,7 +49,7 @@ pub(super) fn check(
                 return Check::failed(NAME, error.to_string(), fix);
             }
         };
-        let size = match size(&held, signer) {
+        let size = match size(&held, keys) {
             Ok(size) => size,
             Err(said) => {
                 return Check::failed(
@@ -84,6 +83,21 @@ pub(super) fn check(
     )
 }
 
+/// Whether the checkpoint of a rotation beside the mark is of more than the register: of a room that
+/// was put back to before it, whose register does not know the key of the mark.
+fn put_back(connection: &mut Connection, mark: &Mark, keys: Option<&LogKeys>) -> Option<Check> {
+    // Read first: what is published meanwhile only makes the register newer.
+    let turns = mark.turns().ok()?;
+    let sizes = turns.iter().filter_map(|note| size(note, keys).ok());
+    let held = sizes.max()?;
+    let published = published(connection).ok()?;
+    let what = format!(
+        "`{}.{held}` holds checkpoint {held}, at which the log's key was rotated, and the register ends with {published}: this room was put back to an older state",
+        mark.path().display()
+    );
+    (keys.is_some() && held > published).then(|| Check::failed(NAME, what, PUT_BACK))
+}
+
 /// The size that the register says was published.
 fn published(connection: &mut Connection) -> Result<u64, Check> {
     const AUDIT: &str = "run `custos audit`";
@@ -96,12 +110,11 @@ fn published(connection: &mut Connection) -> Result<u64, Check> {
 }
 
 /// The size of the checkpoint that a mark holds.
-fn size(note: &[u8], signer: Option<&NoteSigner>) -> Result<u64, String> {
+fn size(note: &[u8], keys: Option<&LogKeys>) -> Result<u64, String> {
     let signed =
         SignedCheckpoint::parse(note).map_err(|error| format!("is not of its form: {error}"))?;
-    if let Some(signer) = signer {
-        signed
-            .verify(signer.verifier_key())
+    if let Some(keys) = keys {
+        keys.verify(&signed)
             .map_err(|error| format!("is not signed by this room's key: {error}"))?;
     }
     Ok(signed.checkpoint().size())

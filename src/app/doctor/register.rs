@@ -3,14 +3,14 @@
 use std::{fs, thread, time::Duration};
 
 use custos_core::{
-    checkpoint::{NoteSigner, SignedCheckpoint},
+    checkpoint::{LogKeys, SignedCheckpoint},
     ids::Timestamp,
 };
 
 use super::{Check, Places, clock, mark};
 use crate::{
     ambient::Ambient,
-    app::{publisher::CHECKPOINT_PATH, timestamps::MAX_DIFFERENCE},
+    app::{log_keys, publisher::CHECKPOINT_PATH, timestamps::MAX_DIFFERENCE},
     db::{
         Connection, DbError,
         copying::{self, Standing},
@@ -164,8 +164,15 @@ pub(super) fn log(
         clock::check(ambient, head.time),
     ];
     let seed = keyring.map(|keyring| keys::room_keys(connection, keyring, head.room));
-    let signer = match seed {
-        Some(Ok(keys)) => NoteSigner::from_seed(&head.origin, keys.log.as_bytes()).ok(),
+    let keys = match seed.map(|keys| {
+        let keys = keys?;
+        log_keys::of_room(connection, &head.origin, &keys.log)
+    }) {
+        Some(Ok(keys)) => Some(keys),
+        Some(Err(error @ DbError::Damaged { .. })) => {
+            checks.push(Check::failed("room keys", error.to_string(), AUDIT));
+            None
+        }
         Some(Err(error)) => {
             checks.push(Check::failed(
                 "room keys",
@@ -176,8 +183,8 @@ pub(super) fn log(
         }
         None => None,
     };
-    checks.push(published(connection, places, signer.as_ref()));
-    checks.push(mark::check(connection, places, signer.as_ref()));
+    checks.push(published(connection, places, keys.as_ref()));
+    checks.push(mark::check(connection, places, keys.as_ref()));
     checks
 }
 
@@ -191,13 +198,13 @@ enum Wrong {
 
 /// The published checkpoint beside the register's. The file is read first: what a room publishes
 /// in between then can't look like a register that went back.
-fn published(connection: &mut Connection, places: &Places, signer: Option<&NoteSigner>) -> Check {
+fn published(connection: &mut Connection, places: &Places, keys: Option<&LogKeys>) -> Check {
     let file = places.data.join("log").join(CHECKPOINT_PATH);
     let (mut last, mut first_size) = (None, None);
     for _ in 0..LOOKS {
         let note = fs::read(&file);
         match copying::standing(connection) {
-            Ok(Some(now)) => match compare(note, signer, &now) {
+            Ok(Some(now)) => match compare(note, keys, &now) {
                 Ok(check) | Err(Wrong::Odd(check)) => return check,
                 Err(Wrong::Behind(check)) => {
                     let size = now.head.published;
@@ -221,7 +228,7 @@ const AUDIT: &str = "run `custos audit`";
 
 fn compare(
     note: std::io::Result<Vec<u8>>,
-    signer: Option<&NoteSigner>,
+    keys: Option<&LogKeys>,
     standing: &Standing,
 ) -> Result<Check, Wrong> {
     let (head, odd) = (&standing.head, |what: String| {
@@ -252,9 +259,8 @@ fn compare(
     };
     let signed = SignedCheckpoint::parse(&note)
         .map_err(|error| odd(format!("the published file is not of its form: {error}")))?;
-    if let Some(signer) = signer {
-        signed
-            .verify(signer.verifier_key())
+    if let Some(keys) = keys {
+        keys.verify(&signed)
             .map_err(|error| odd(format!("it is not signed by this room's key: {error}")))?;
     }
     let size = signed.checkpoint().size();
@@ -287,7 +293,7 @@ fn compare(
             "start the room, or look at its log if it is running: it publishes within a second",
         )));
     }
-    let checked = match signer {
+    let checked = match keys {
         Some(_) => "signed by this room",
         None => "its signature was not checked, without the root key",
     };

@@ -15,6 +15,7 @@ use crate::{
     db::{
         DbError,
         head::{self, Head},
+        keys,
     },
     store::StoreError,
 };
@@ -57,7 +58,10 @@ impl Publisher {
                 edge
             };
             let kept = SignedCheckpoint::parse(&note).ok();
-            let kept = kept.filter(|kept| kept.verify(self.signer.verifier_key()).is_ok());
+            let kept = kept.filter(|kept| self.keys().verify(kept).is_ok());
+            if kept.is_none() {
+                self.still_signs().await?;
+            }
             if kept.is_none_or(|kept| kept.checkpoint().root() != &edge.root()) {
                 let what = "its root does not follow from the published tiles and the entries";
                 return Err(DbError::damaged("checkpoints", published, what).into());
@@ -81,6 +85,18 @@ impl Publisher {
             });
         }
         Ok(())
+    }
+
+    /// Whether the key that this process signs with is still the log's.
+    async fn still_signs(&self) -> Result<(), Error> {
+        let (pool, ours) = (self.pool.clone(), self.signers.id());
+        let room = self.head().await?.room;
+        let key = blocking(move || keys::log_key(&mut *pool.get()?, room)).await?;
+        if key == ours {
+            Ok(())
+        } else {
+            Err(DbError::KeyRotated.into())
+        }
     }
 
     /// Looks whether another process published more while this one wrote the file.

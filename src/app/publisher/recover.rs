@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use custos_core::{
-    checkpoint::{SignedCheckpoint, VerifierKey},
+    checkpoint::{LogKeys, SignedCheckpoint},
     merkle::{self, Edge, edge_width},
     tile::{Level, TilePath, parse_hash_tile},
 };
@@ -65,7 +65,7 @@ pub struct Among {
 /// [`Mismatch`] names what does not agree.
 pub async fn recover(
     (connection, store): (&mut Connection, &Store),
-    key: &VerifierKey,
+    keys: &LogKeys,
     (head, file): (&Head, Option<Bytes>),
     among: Among,
 ) -> Result<Edge, Mismatch> {
@@ -74,7 +74,7 @@ pub async fn recover(
         let note = head::checkpoint(connection, head.published)?.ok_or_else(|| {
             disagree("the register does not hold the checkpoint that it says was published")
         })?;
-        let kept = check_note(&note, key, "the checkpoint in the register")?;
+        let kept = check_note(&note, keys, "the checkpoint in the register")?;
         if kept.checkpoint().size() != head.published || kept.checkpoint().root() != &edge.root() {
             return Err(disagree(format!(
                 "the published tiles do not make the root of checkpoint {}",
@@ -82,7 +82,7 @@ pub async fn recover(
             )));
         }
         // Where more was published, nothing is put right here.
-        let is_older = !among.is_behind && check_file(file.as_deref(), key, &kept)?;
+        let is_older = !among.is_behind && check_file(file.as_deref(), keys, &kept)?;
         // Among other processes one that publishes does this, within a second.
         if is_older && !among.is_shared {
             let note = kept.as_bytes().to_vec().into();
@@ -129,7 +129,7 @@ pub(super) async fn published_edge(store: &Store, size: u64) -> Result<Edge, Mis
 /// The published file is the kept note, or older, or missing; says whether it is to be replaced.
 fn check_file(
     file: Option<&[u8]>,
-    key: &VerifierKey,
+    keys: &LogKeys,
     kept: &SignedCheckpoint,
 ) -> Result<bool, Mismatch> {
     let file = match file {
@@ -140,7 +140,7 @@ fn check_file(
             return Ok(true);
         }
     };
-    let file = check_note(file, key, "the published checkpoint")?;
+    let file = check_note(file, keys, "the published checkpoint")?;
     let (published, known) = (file.checkpoint().size(), kept.checkpoint().size());
     if published > known {
         return Err(disagree(format!(
@@ -156,13 +156,19 @@ fn check_file(
     Ok(true)
 }
 
-fn check_note(note: &[u8], key: &VerifierKey, what: &str) -> Result<SignedCheckpoint, Mismatch> {
+fn check_note(note: &[u8], keys: &LogKeys, what: &str) -> Result<SignedCheckpoint, Mismatch> {
     let signed = SignedCheckpoint::parse(note)
         .map_err(|error| disagree(format!("{what} is not of its form: {error}")))?;
-    signed
-        .verify(key)
-        .map_err(|error| disagree(format!("{what} is not signed by this room's key: {error}")))?;
-    Ok(signed)
+    match keys.verify(&signed) {
+        Ok(_) => Ok(signed),
+        Err(_) if keys.misused(&signed).is_some() => Err(disagree(format!(
+            "{what} of size {} is signed by a key of this log that does not sign such a size: somebody has a key that was retired",
+            signed.checkpoint().size()
+        ))),
+        Err(error) => Err(disagree(format!(
+            "{what} is not signed by this room's key, or by one that the register does not know yet: {error}"
+        ))),
+    }
 }
 
 /// The entries that are not published yet must lead from the published tree to the head.

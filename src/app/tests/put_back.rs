@@ -24,10 +24,10 @@ use crate::{
 
 /// Everything of a room but its root key.
 #[derive(Clone)]
-struct State {
-    register: Vec<u8>,
-    public: BTreeMap<String, Bytes>,
-    mark: Vec<u8>,
+pub(super) struct State {
+    pub(super) register: Vec<u8>,
+    pub(super) public: BTreeMap<String, Bytes>,
+    pub(super) mark: Vec<u8>,
 }
 
 /// A room, as it was and as it came to be.
@@ -42,7 +42,7 @@ struct Rolled {
 }
 
 impl Bench {
-    fn file(&self) -> &Path {
+    pub(super) fn file(&self) -> &Path {
         self.database().file().expect("its register is a file")
     }
 
@@ -52,7 +52,7 @@ impl Bench {
 
     /// Waits until a room that was dropped has closed its register: its writer's thread does it
     /// last, and takes the write-ahead log away.
-    async fn left(&self) {
+    pub(super) async fn left(&self) {
         for _ in 0..500 {
             if !self.file().with_extension("db-wal").exists() {
                 return;
@@ -63,7 +63,7 @@ impl Bench {
     }
 
     /// Copies what a room left that is not open any more.
-    async fn state(&self) -> State {
+    pub(super) async fn state(&self) -> State {
         self.left().await;
         let paths: Vec<String> = self.store.list_public().try_collect().await.expect("read");
         let mut public = BTreeMap::new();

@@ -206,7 +206,8 @@ async fn contradicted(
                 let told = "refuses, and shows a checkpoint that the log continues";
                 return Ok(failed(told.into()));
             }
-            Shown::Foreign(_) => {}
+            // Told of by an alarm of its own; that the witness confirmed it is kept, too.
+            Shown::Misused { .. } | Shown::Foreign(_) => {}
         }
     }
     conflicts::claimed(room, witness, claim).await?;

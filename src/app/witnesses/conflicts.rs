@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use custos_core::{
-    checkpoint::{SignedCheckpoint, VerifierKey},
+    checkpoint::{LogKeys, SignedCheckpoint, VerifierKey},
     hash::{Hash, sha256},
     ids::Id,
     json,
@@ -81,6 +81,11 @@ pub enum Shown {
         /// Its size.
         size: u64,
     },
+    /// A key of this log signed it that does not sign such a size: it is not believed.
+    Misused {
+        /// Its size.
+        size: u64,
+    },
     /// It is no checkpoint of this log, and why.
     Foreign(&'static str),
 }
@@ -97,7 +102,10 @@ pub async fn show(room: &Room, source: &str, note: &[u8]) -> Result<Shown, Error
     }
     let published = Published::of_size(room, newest).await?;
     let ours = published.checkpoint.clone();
-    let (shown, proof) = compare(published, &room.log_key, note).await?;
+    let (shown, proof) = compare(published, &room.log_keys, note).await?;
+    if matches!(shown, Shown::Misused { .. }) {
+        alarm_misused(source, note);
+    }
     let Shown::Conflict { kind, size } = shown else {
         return Ok(shown);
     };
@@ -124,13 +132,17 @@ pub async fn show(room: &Room, source: &str, note: &[u8]) -> Result<Shown, Error
 /// The tiles can't be read, or do not fit each other.
 pub(in crate::app) async fn compare(
     published: Published,
-    log_key: &VerifierKey,
+    log_keys: &LogKeys,
     note: &[u8],
 ) -> Result<(Shown, Vec<Hash>), Error> {
     let Ok(theirs) = SignedCheckpoint::parse(note) else {
         return Ok((Shown::Foreign("it is no signed checkpoint"), Vec::new()));
     };
-    let Ok(checkpoint) = theirs.verify(log_key) else {
+    let Ok(checkpoint) = log_keys.verify(&theirs) else {
+        if log_keys.misused(&theirs).is_some() {
+            let size = theirs.checkpoint().size();
+            return Ok((Shown::Misused { size }, Vec::new()));
+        }
         let why = "it is not signed by this room's log";
         return Ok((Shown::Foreign(why), Vec::new()));
     };
@@ -183,6 +195,17 @@ fn alarm(row: &ConflictRow) {
         shown = row.theirs.is_some(),
         log.size = row.size,
         "a checkpoint contradicts the custody log: a copy of the room may go on elsewhere, or this one was put back to an older state"
+    );
+}
+
+/// Whoever signs with a key that was retired has it: nobody can say what else they signed.
+fn alarm_misused(source: &str, note: &[u8]) {
+    let signed = SignedCheckpoint::parse(note).ok();
+    error!(
+        alarm = "retired_key_used",
+        source,
+        log.size = signed.map(|signed| signed.checkpoint().size()),
+        "a key of this log that was retired signed a checkpoint of a size that is not its to sign: somebody has that key. It is not believed here; see docs/OPERATIONS.md, \"The log's key was stolen\""
     );
 }
 

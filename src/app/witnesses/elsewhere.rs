@@ -11,10 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use custos_core::{
-    checkpoint::{MAX_CHECKPOINT_BYTES, NoteSigner},
-    hash::sha256,
-};
+use custos_core::{checkpoint::MAX_CHECKPOINT_BYTES, hash::sha256};
 use tracing::{error, warn};
 
 use super::conflicts::{self, Shown, compare};
@@ -22,6 +19,7 @@ use crate::{
     app::{
         context::Room,
         error::Error,
+        log_keys,
         open::Places,
         proofs::{Published, Tiles},
     },
@@ -77,16 +75,16 @@ pub async fn beside(
     let keyring = Keyring::new(RootFile::open(&places.keys)?);
     let head = head::read(&mut connection)?.ok_or(CompareError::NoRoom)?;
     let room_keys = keys::room_keys(&mut connection, &keyring, head.room)?;
-    let signer = NoteSigner::from_seed(&head.origin, room_keys.log.as_bytes());
-    let signer = signer.map_err(|_| CompareError::NoRoom)?;
+    let keys = log_keys::of_room(&mut connection, &head.origin, &room_keys.log)?;
     let newest = cosigned(&mut connection, head.published)?.ok_or(CompareError::NoRoom)?;
     let tiles = Arc::new(Tiles::of(Store::to_read(data)?));
     let mut all = Vec::new();
     for note in notes {
         let published = Published::at(newest.clone(), tiles.clone());
-        let compared = compare(published, signer.verifier_key(), note).await;
+        let compared = compare(published, &keys, note).await;
         let (shown, _) = compared.map_err(CompareError::Tiles)?;
-        if matches!(shown, Shown::Conflict { .. }) {
+        // A key that was misused is told of by the room, too, and by its operator's own alarms.
+        if matches!(shown, Shown::Conflict { .. } | Shown::Misused { .. }) {
             leave(data, note).map_err(CompareError::NotLeft)?;
         }
         all.push(shown);

@@ -2,6 +2,7 @@
 // share no code with the room that published it.
 //
 //	interop log FOLDER [INDEX...]   a published log: checkpoint, checkpoints/, tile/, vkey
+//	interop note FILE VKEY...       a note that every one of these keys signed
 //	interop vectors FOLDER          merkle.json and checkpoint.json
 //
 // It prints `N passed, N failed` and exits with 1 when anything failed, 2 on wrong usage.
@@ -54,6 +55,8 @@ func main() {
 			indices = append(indices, index)
 		}
 		checkLog(&t, os.Args[2], indices)
+	case "note":
+		checkNote(&t, os.Args[2], os.Args[3:])
 	case "vectors":
 		checkMerkle(&t, os.Args[2])
 		checkCheckpoints(&t, os.Args[2])
@@ -67,6 +70,6 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: interop log FOLDER [INDEX...] | interop vectors FOLDER")
+	fmt.Fprintln(os.Stderr, "usage: interop log FOLDER [INDEX...] | interop note FILE VKEY... | interop vectors FOLDER")
 	os.Exit(2)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 
@@ -88,4 +89,26 @@ func newVerifier(vkey string) (note.Verifier, error) {
 		return nil, fmt.Errorf("the hash of %q is wrong", vkey)
 	}
 	return cosigner{parts[0], hash, ed25519.PublicKey(typed[1:])}, nil
+}
+
+// checkNote checks that every one of these keys signed a checkpoint, and each alone is enough.
+func checkNote(t *tally, file string, vkeys []string) {
+	signed, err := os.ReadFile(file)
+	if !t.check("the note is there", err) {
+		return
+	}
+	var all []note.Verifier
+	for _, vkey := range vkeys {
+		key, err := newVerifier(vkey)
+		if !t.check(vkey, err) {
+			return
+		}
+		all = append(all, key)
+		_, _, err = openCheckpoint(signed, key)
+		t.check("under "+vkey+" alone", err)
+	}
+	opened, err := note.Open(signed, note.VerifierList(all...))
+	if t.check("under all", err) && len(opened.Sigs) != len(vkeys) {
+		t.check("under all", fmt.Errorf("%d of %d keys signed", len(opened.Sigs), len(vkeys)))
+	}
 }

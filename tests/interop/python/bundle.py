@@ -17,7 +17,7 @@ from conventions import (
 from entry import SUBJECTS, Entry, check_control
 from formats import leaf_hash, leaf_salt, logged_root, root
 from multi_proof import MultiProof
-from reader import Checkpoint, Key, Note, Proof, Receipt, Trust, check_consistency
+from reader import Checkpoint, Key, Note, Proof, Receipt, Trust, check_consistency, trusted
 from token_judge import Token
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "bundle"
@@ -488,7 +488,7 @@ def main():
     if len(sys.argv) > 2:
         policy, bundle, *held = map(Path, sys.argv[1:])
         receipts = [Receipt(path.read_bytes()) for path in held]
-        step = Bundle(bundle.read_bytes(), Trust(policy.read_text()), receipts).verify()
+        step = Bundle(bundle.read_bytes(), trusted(policy), receipts).verify()
         count, wrong = 1, [f"{bundle}: {step}"] if step else []
     else:
         count, wrong = vectors()

@@ -182,6 +182,36 @@ class Page:
         Trust(self.found["policy"].decode()).endorsed(head)
         need(head.root == self.fields("log-tree", "root of 2")[0], "root")
 
+    def rotation_control(self):
+        jcs = self.found["rotation-control"]["JCS"].encode()
+        need(check_control(jcs)["kind"] == "keys", "kind")
+
+    def rotation_checkpoint(self):
+        head = Checkpoint(self.found["rotation-checkpoint"])
+        leaf = b"\2" + self.found["rotation-control"]["JCS"].encode()
+        need(log_node(self.fields("log-tree", "root of 2")[0], log_leaf(leaf)) == head.root, "root")
+        trust = self.rotated()
+        need(len(trust.logged(head)) == 2, "both keys sign it")
+        for at, whole in ((0, "old"), (1, "new")):
+            alone = Trust(f"log {trust.vkeys[at]}\nquorum none\n")
+            need(len(alone.logged(head)) == 1, f"the {whole} key alone")
+
+    def rotation_policy(self):
+        names = check_control(self.found["rotation-control"]["JCS"].encode())["log_keys"]
+        vkeys = self.rotated().vkeys
+        need([self.found["vkey"]["vkey"], *names] == vkeys, "old and new key")
+
+    def rotation_trust(self):
+        trust = self.rotated()
+        old, new = trust.logs
+        need([trust.valid(old, n) for n in (1, 3, 4)] == [True, True, False], "the old key's sizes")
+        need([trust.valid(new, n) for n in (2, 3, 4)] == [False, True, True], "the new key's sizes")
+
+    def rotated(self):
+        trust = Trust(self.found["rotation-policy"].decode(), self.found["rotation-trust"])
+        trust.vkeys = [line.split()[1] for line in self.found["rotation-policy"].decode().split("\n")[:2]]
+        return trust
+
     def policy(self):
         trust = Trust(self.found["policy"].decode())
         need((len(trust.logs), len(trust.witnesses)) == (1, 1), "keys")

@@ -11,7 +11,7 @@ from conventions import (
     LARGEST, Refused, canonical, is_hex, is_integer, members, need, parse_json, sha256, unhex,
 )
 from entry import ADDING, Entry
-from reader import Checkpoint, Receipt, Trust, check_inclusion, log_leaf
+from reader import Checkpoint, Receipt, Trust, check_inclusion, log_leaf, trusted
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "export"
 LONGEST = 262144 + 63 * 67 + 256
@@ -177,7 +177,7 @@ def main():
     if len(sys.argv) > 2:
         policy, export, *held = map(Path, sys.argv[1:])
         receipts = [Receipt(path.read_bytes()) for path in held]
-        step = Export(export.read_bytes(), Trust(policy.read_text()), receipts).verify()
+        step = Export(export.read_bytes(), trusted(policy), receipts).verify()
         count, wrong = 1, [f"{export}: {step}"] if step else []
     else:
         count, wrong = vectors()

@@ -2,12 +2,13 @@
 the program: the custody log's proofs, signed notes, and whom a verifier trusts.
 """
 
+import json
 import re
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from conventions import Refused, base64_hash, decimal, need, sha256, unbase64
+from conventions import Refused, base64_hash, decimal, members, need, sha256, unbase64
 from entry import Entry
 
 # 5. The log
@@ -149,9 +150,9 @@ class Checkpoint:
 
 
 class Trust:
-    """A policy file; `trust.json`, which may stand beside one, is not read here."""
+    """A policy file; of a `trust.json` beside it, the sizes that keys of logs sign."""
 
-    def __init__(self, policy):
+    def __init__(self, policy, trust=None):
         self.logs, self.witnesses = [], []
         self.names, self.quorum, grouped = {}, [], set()
         need(policy.endswith("\n") or not policy, "the last line is not ended")
@@ -162,6 +163,26 @@ class Trust:
                 continue
             self._line(items, grouped)
         need(len(self.quorum) == 1, "not one quorum")
+        self.sizes = self._sizes(trust) if trust is not None else {}
+
+    def _sizes(self, trust):
+        names = ("bundle_keys", "log_keys", "time_authorities", "v")
+        _, rows, _, version = members(json.loads(trust), *names)
+        need(version == 1, "another version")
+        sizes = {}
+        for row in rows:
+            first, to, vkey = members(row, "from", "to", "vkey")
+            key = Key(vkey)
+            known = [log for log in self.logs if (log.name, log.key) == (key.name, key.key)]
+            need(len(known) == 1 and known[0] not in sizes, "not a key of the policy, or twice")
+            need(first >= 1 and (to is None or first <= to), "odd sizes")
+            sizes[known[0]] = (first, to)
+        return sizes
+
+    def valid(self, key, size):
+        """Whether a key of a log signs trees of this size."""
+        first, to = self.sizes.get(key, (1, None))
+        return first <= size and (to is None or size <= to)
 
     def _line(self, items, grouped):
         word, count = items[0], len(items)
@@ -197,13 +218,20 @@ class Trust:
 
     def logged(self, checkpoint):
         """The known keys that signed, the log's among them."""
-        logs = [key for key in self.logs if key.name == checkpoint.origin]
+        named = (key for key in self.logs if key.name == checkpoint.origin)
+        logs = [key for key in named if self.valid(key, checkpoint.size)]
         signed = checkpoint.note.signers(logs + self.witnesses)
         need(any(key in logs for key in signed), "the log did not sign")
         return signed
 
     def endorsed(self, checkpoint):
         need(self.quorum[0](self.logged(checkpoint)), "too few witnesses")
+
+
+def trusted(policy):
+    """What a policy file and the `trust.json` beside it say."""
+    beside = policy.with_name("trust.json")
+    return Trust(policy.read_text(), beside.read_bytes() if beside.exists() else None)
 
 
 # 6. Proofs and receipts

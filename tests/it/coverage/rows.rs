@@ -41,6 +41,7 @@ pub const ROWS: &[Row] = &[
     ("GET", "/static/<mark>/<name>", Open, &[]),
     ("GET", "/log/checkpoint", Open, &[]),
     ("GET", "/log/key", Open, &[]),
+    ("GET", "/log/keys", Open, &[]),
     ("GET", "/log/tile/<path..>", Open, &[]),
     ("GET", "/v/<view>/<link>", Nothing, &[]),
     ("GET", "/cases", SignIn, &["list"]),

@@ -410,6 +410,7 @@ async fn public(drive: &mut Drive) {
         ("GET /static/<mark>/<name>", style),
         ("GET /log/checkpoint", "/log/checkpoint"),
         ("GET /log/key", "/log/key"),
+        ("GET /log/keys", "/log/keys"),
         ("GET /log/tile/<path..>", &tile),
     ] {
         drive.page(&nobody, route, path, &[]).await;

@@ -56,9 +56,9 @@ pub enum TrustError {
 /// A key that signs checkpoints, and for which sizes it is believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogKey {
-    key: VerifierKey,
+    pub(super) key: VerifierKey,
     // Without a row in `trust.json` there is no limit.
-    sizes: Option<Sizes>,
+    pub(super) sizes: Option<Sizes>,
 }
 
 impl LogKey {
@@ -72,6 +72,27 @@ impl LogKey {
         match self.sizes {
             Some(sizes) => sizes.contain(size),
             None => true,
+        }
+    }
+
+    /// Whether somebody said for which sizes it is valid.
+    pub const fn is_limited(&self) -> bool {
+        self.sizes.is_some()
+    }
+
+    /// The smallest size that it signs, from 1.
+    pub const fn from(&self) -> u64 {
+        match self.sizes {
+            Some(sizes) => sizes.from,
+            None => 1,
+        }
+    }
+
+    /// The largest size that it signs; `None` without end.
+    pub const fn to(&self) -> Option<u64> {
+        match self.sizes {
+            Some(sizes) if sizes.to < MAX_INTEGER => Some(sizes.to),
+            _ => None,
         }
     }
 }
@@ -374,9 +395,9 @@ impl TrustPolicy {
 
 /// Checkpoint sizes, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sizes {
-    from: u64,
-    to: u64,
+pub(super) struct Sizes {
+    pub(super) from: u64,
+    pub(super) to: u64,
 }
 
 impl Sizes {

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::EntryError;
-use crate::json::{self, Members};
+use crate::{
+    checkpoint::SignedCheckpoint,
+    json::{self, Members},
+};
 
 /// Longest control entry in bytes, its type byte counted.
 const MAX_CONTROL_BYTES: usize = 65_535;
@@ -72,6 +75,15 @@ impl Control {
             return Err(EntryError::TooLong);
         }
         Ok(leaf)
+    }
+
+    /// The last checkpoint of the predecessor, if one is named as it must be: a signed checkpoint
+    /// of the origin beside it, which is not this log's. Its signatures are not checked here.
+    pub fn predecessor(&self) -> Option<SignedCheckpoint> {
+        let previous = self.previous.as_ref()?;
+        let signed = SignedCheckpoint::parse(previous.checkpoint.as_bytes()).ok()?;
+        let origin = signed.checkpoint().origin();
+        (origin == previous.origin && origin != self.origin).then_some(signed)
     }
 
     /// Reads leaf data that begins with `0x02`.

@@ -4,7 +4,7 @@
 //! the one that was signed. Memory: one entry bundle and a tile for each level.
 
 use crate::{
-    checkpoint::Checkpoint,
+    checkpoint::{Checkpoint, LogKeys, LogKeysError, SignedCheckpoint},
     event::{Control, ControlKind},
     hash::Hash,
     ids::LeafIndex,
@@ -24,6 +24,24 @@ pub struct WholeLog {
     pub tiles: u64,
     /// Its public control entries, which say whose signatures count from which entry on.
     pub controls: Vec<(LeafIndex, Control)>,
+}
+
+impl WholeLog {
+    /// The log's keys with the sizes that each signs, by its own word.
+    ///
+    /// # Errors
+    /// [`LogKeysError`]: it does not say.
+    pub fn keys(&self) -> Result<LogKeys, LogKeysError> {
+        let controls = self.controls.iter();
+        LogKeys::named_by(controls.map(|(index, control)| (*index, control)))
+    }
+
+    /// The last checkpoint of the log that this one continues, by its own word. Who signed that is
+    /// for the caller to check.
+    pub fn continues(&self) -> Option<SignedCheckpoint> {
+        let (_, first) = self.controls.first()?;
+        first.predecessor()
+    }
 }
 
 /// Why a log does not hold, or is not known to.
@@ -117,6 +135,9 @@ impl<E, R: FnMut(TilePath) -> Result<Vec<u8>, E>> Walk<R> {
         }
         if control.origin != origin {
             return Err(odd("of another log"));
+        }
+        if control.previous.is_some() && control.predecessor().is_none() {
+            return Err(odd("of a log whose predecessor it does not name"));
         }
         let index = LeafIndex::new(index).map_err(|_| odd("out of range"))?;
         self.log.controls.push((index, control));

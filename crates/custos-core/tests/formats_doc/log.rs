@@ -2,7 +2,7 @@
 
 use custos_core::{
     checkpoint::{Checkpoint, Cosigner, NoteSigner, SignedCheckpoint, TrustPolicy, VerifierKey},
-    event::{Control, Disclosed, Entry, Opening, SLOTS, leaf_data, slot},
+    event::{Control, ControlKind, Disclosed, Entry, Opening, SLOTS, leaf_data, slot},
     ids::LeafIndex,
     json,
     merkle::{MemoryLog, leaf_hash, prove_inclusion},
@@ -154,6 +154,61 @@ fn tree(disclosed: &Disclosed) -> Vec<Example> {
         ),
         text("checkpoint", &note(signed.as_bytes())),
         text("receipt", &note(&receipt.to_bytes())),
+    ]
+    .into_iter()
+    .chain(rotation(log))
+    .collect()
+}
+
+/// The same log with a third entry, by which another key follows.
+fn rotation(mut log: MemoryLog) -> Vec<Example> {
+    let (old, new) = (log_key(), NoteSigner::from_seed(ORIGIN, &[4; 32]));
+    let new = new.expect("a good name");
+    let control = Control {
+        kind: ControlKind::Keys,
+        origin: ORIGIN.into(),
+        log_keys: vec![new.verifier_key().to_string()],
+        bundle_keys: vec![],
+        previous: None,
+    };
+    let leaf = control.to_leaf().expect("short");
+    log.push(leaf_hash(&leaf));
+    let checkpoint = Checkpoint::new(ORIGIN, 3, log.root()).expect("a good origin");
+    let both = SignedCheckpoint::sign(checkpoint, &[&old, &new]).expect("two keys");
+    let policy = format!(
+        "log {}\nlog {}\nquorum none\n",
+        old.verifier_key(),
+        new.verifier_key()
+    );
+    let sizes = json!({
+        "v": 1,
+        "log_keys": [
+            {"vkey": old.verifier_key().to_string(), "from": 1, "to": 3},
+            {"vkey": new.verifier_key().to_string(), "from": 3, "to": null},
+        ],
+        "bundle_keys": [],
+        "time_authorities": [],
+    });
+    let sizes = json::canonical(&sizes).expect("JSON of the formats");
+    let trust = TrustPolicy::parse(policy.as_bytes()).expect("a policy");
+    let trust = trust.with_trust_json(&sizes).expect("trust.json");
+    trust.verify_newest(&both).expect("both sign it");
+    for (size, signer, holds) in [
+        (3, &old, true),
+        (4, &old, false),
+        (2, &new, false),
+        (4, &new, true),
+    ] {
+        let checkpoint = Checkpoint::new(ORIGIN, size, log.root()).expect("a good origin");
+        let signed = SignedCheckpoint::sign(checkpoint, &[signer]).expect("one key");
+        assert_eq!(trust.verify_newest(&signed).is_ok(), holds, "{size}");
+    }
+    let note = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    vec![
+        fields("rotation-control", &[("JCS", note(&leaf[1..]))]),
+        text("rotation-checkpoint", &note(both.as_bytes())),
+        text("rotation-policy", &policy),
+        json_block("rotation-trust", &sizes),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! One entry against itself: what decrypts, what it commits to, and the columns beside it.
 
 use custos_core::{
+    checkpoint::VerifierKey,
     event::{Control, ControlKind, kind, leaf_data, slot},
     hash::Hash,
     ids::{Id, ScopeId},
@@ -141,11 +142,16 @@ impl Audit<'_> {
         if control.origin != self.room.origin {
             self.entry_found(row, "leaf", "it is of another log");
         }
-        let named = |keys: &[String], key: Option<&custos_core::checkpoint::VerifierKey>| {
-            key.is_none_or(|key| keys.contains(&key.to_string()))
-        };
-        let (log, bundle) = (self.room.log_key.as_ref(), self.room.bundle_key.as_ref());
-        if !named(&control.log_keys, log) || !named(&control.bundle_keys, bundle) {
+        let named = |keys: &[String], key: &VerifierKey| keys.contains(&key.to_string());
+        let size = u64::try_from(row.idx).map_or(0, |index| index + 1);
+        let log = self.room.log_keys.as_ref();
+        let log = log.map_or(Vec::new(), |keys| keys.from_size(size));
+        let bundle = self.room.bundle_key.iter();
+        if !log.into_iter().all(|key| named(&control.log_keys, key))
+            || !bundle
+                .into_iter()
+                .all(|key| named(&control.bundle_keys, key))
+        {
             self.entry_found(row, "leaf", "the keys that it names are not the room's");
         }
         pass.control = Some(control.kind);

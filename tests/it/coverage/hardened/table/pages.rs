@@ -23,6 +23,7 @@ pub const ROWS: &[Hard] = &[
     row("GET /static/<mark>/<name>", PUBLIC, Nobody, READ),
     row("GET /log/checkpoint", PUBLIC, Nobody, READ),
     row("GET /log/key", PUBLIC, Nobody, READ),
+    row("GET /log/keys", PUBLIC, Nobody, READ),
     row("GET /log/tile/<path..>", PUBLIC, Nobody, READ),
     row(
         "GET /v/<view>/<link>",
