@@ -17,6 +17,7 @@ mod init;
 mod log;
 mod outlets;
 mod pages;
+mod policy;
 mod receipt;
 mod recover;
 mod restore;
@@ -59,6 +60,9 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Issue a link for an administrator whom nobody else can let in again
     Recover(recover::Arguments),
+    /// The policy set in force: look at it, bring it forward
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Build a fictional case in a room of its own and serve it on localhost
     Demo(demo::Arguments),
     Deposit(Box<deposit::Arguments>),
@@ -202,6 +206,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Timestamp => timestamp::run(&config).await,
             Command::Log(command) => log::run(&config, &command).await,
             Command::Recover(arguments) => recover::run(&config, &arguments).await,
+            Command::Policy(command) => policy::run(&config, &command).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),
             Command::SignIn(asked) => Ok(sign_in::sign_in(&asked).await),

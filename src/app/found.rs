@@ -83,6 +83,24 @@ pub fn found(
     administrator: &FirstAdministrator,
     ambient: &Ambient,
 ) -> Result<Founded, FoundError> {
+    let source = Source::embedded();
+    found_under(
+        &source,
+        (keys_folder, database),
+        origin,
+        administrator,
+        ambient,
+    )
+}
+
+/// The same under this policy set.
+pub(super) fn found_under(
+    source: &Source,
+    (keys_folder, database): (&Path, &Location),
+    origin: &str,
+    administrator: &FirstAdministrator,
+    ambient: &Ambient,
+) -> Result<Founded, FoundError> {
     let pool = Pool::open(database)?;
     let mut connection = pool.connect()?;
     if head::read(&mut connection)?.is_some() {
@@ -113,7 +131,7 @@ pub fn found(
         };
         let mut tx = Tx::new(connection, &mut ground, &mut head);
         let log_key = first_entry(&mut tx, origin)?;
-        policy_set(&mut tx).map_err(|stop| stop.error)?;
+        policy_set(&mut tx, source).map_err(|stop| stop.error)?;
         let (administrator, person) =
             first_person(&mut tx, administrator).map_err(|stop| stop.error)?;
         drop(tx);
@@ -154,18 +172,8 @@ pub(super) fn bundle_name(origin: &str) -> String {
     format!("{origin}/bundle")
 }
 
-fn policy_set(tx: &mut Tx<'_>) -> Result<(), Stop> {
-    let source = Source::embedded();
-    let row = PolicyRow {
-        id: tx.id::<RowId>(),
-        rev: 1,
-        set_hash: source.hash(),
-        status: "in_force".into(),
-        details: PolicyText {
-            schema: source.schema().into(),
-            files: source.files().to_vec(),
-        },
-    };
+fn policy_set(tx: &mut Tx<'_>, source: &Source) -> Result<(), Stop> {
+    let row = in_force(tx, source);
     let binding = bound::bind(&row, &tx.core.ambient);
     let room = tx.room();
     let draft = Draft::of_room("policy_set", room)
@@ -181,6 +189,20 @@ fn policy_set(tx: &mut Tx<'_>) -> Result<(), Stop> {
         entered.c.as_bytes(),
     )?;
     Ok(())
+}
+
+/// The row of a policy set that comes into force.
+pub(super) fn in_force(tx: &Tx<'_>, source: &Source) -> PolicyRow {
+    PolicyRow {
+        id: tx.id::<RowId>(),
+        rev: 1,
+        set_hash: source.hash(),
+        status: "in_force".into(),
+        details: PolicyText {
+            schema: source.schema().into(),
+            files: source.files().to_vec(),
+        },
+    }
 }
 
 fn first_person(
