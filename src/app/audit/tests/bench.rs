@@ -293,7 +293,6 @@ async fn build() -> Made {
         .await
         .expect("named");
     world.link(dan.account, Purpose::SignIn).await;
-    publish(&room).await;
     audit_itself(&room).await;
     publish(&room).await;
     // Entries that are not published yet.
