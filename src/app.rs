@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod auditing;
+pub mod audits;
 pub mod backup;
 pub mod behind;
 pub mod bundles;
@@ -24,6 +25,7 @@ pub mod found;
 pub mod index;
 pub mod leading;
 pub mod log_keys;
+pub mod metrics;
 pub mod notices;
 pub mod objects;
 pub mod once;
@@ -31,6 +33,7 @@ pub mod open;
 pub mod orders;
 pub mod people;
 mod pieces;
+pub mod policies;
 pub mod proofs;
 pub mod public;
 pub mod publisher;

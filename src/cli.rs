@@ -17,6 +17,7 @@ mod init;
 mod log;
 mod outlets;
 mod pages;
+mod policy;
 mod receipt;
 mod recover;
 mod restore;
@@ -62,6 +63,9 @@ enum Command {
     Recover(recover::Arguments),
     /// Put a new key of the custody log in the place of the present one, while the room is stopped
     RotateLogKey(rotate_log_key::Arguments),
+    /// The policy set in force: look at it, bring it forward
+    #[command(subcommand)]
+    Policy(policy::Policy),
     /// Build a fictional case in a room of its own and serve it on localhost
     Demo(demo::Arguments),
     Deposit(Box<deposit::Arguments>),
@@ -206,6 +210,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Log(command) => log::run(&config, &command).await,
             Command::Recover(arguments) => recover::run(&config, &arguments).await,
             Command::RotateLogKey(arguments) => rotate_log_key::run(&config, &arguments).await,
+            Command::Policy(command) => policy::run(&config, &command).await,
             Command::Demo(arguments) => demo::run(&config, &arguments).await,
             Command::Deposit(arguments) => Ok(deposit::run(*arguments).await),
             Command::SignIn(asked) => Ok(sign_in::sign_in(&asked).await),

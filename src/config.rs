@@ -35,6 +35,8 @@ pub struct Config {
     pub log: Telemetry,
     /// How the room audits itself.
     pub audit: Audit,
+    /// Figures for whoever watches over the room.
+    pub metrics: Metrics,
     /// The mail server by which people are told that there is something new.
     pub mail: Mail,
     /// Where events go, each as `[[webhooks]]`.
@@ -103,6 +105,14 @@ impl Default for Audit {
             mebibytes_per_second: NonZeroU32::new(16).expect("it is not zero"),
         }
     }
+}
+
+/// Figures for whoever watches over the room.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// The port of 127.0.0.1 on which they are read, 0 for a free one; none gives none.
+    pub port: Option<u16>,
 }
 
 /// The mail server; without `server` no letters are sent.
@@ -268,6 +278,7 @@ impl Default for Config {
             http: Http::default(),
             log: Telemetry::default(),
             audit: Audit::default(),
+            metrics: Metrics::default(),
             mail: Mail::default(),
             webhooks: Vec::new(),
             witnesses: Vec::new(),
@@ -353,6 +364,7 @@ fn is_setting(name: &figment::value::UncasedStr) -> bool {
         "log__",
         "mail__",
         "audit__",
+        "metrics__",
         "disk__",
         "clock__",
         "timestamps__",

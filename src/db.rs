@@ -8,6 +8,7 @@
 //! and what a backup copies ([`copying`]).
 
 pub mod audit;
+pub mod audits;
 pub mod bound;
 pub mod cases;
 pub mod copying;

@@ -18,6 +18,7 @@ mod headers;
 mod json;
 mod media;
 mod methods;
+pub mod metrics;
 pub mod origins;
 mod quota;
 mod range;

@@ -5,6 +5,7 @@
 //! | [`action`] | the closed list of actions, and a type for each |
 //! | [`facts`] | what a decision may depend on |
 //! | [`source`] | the text of a policy set, and its hash |
+//! | [`sets`] | the sets that were ever built in; how one differs from another |
 //! | [`engine`] | strict loading, and the decision |
 //! | [`classes`] | items that policy can't tell apart, so that one decision holds for all |
 //! | [`permit`] | the answer: a [`permit::Permit`] or a [`permit::Refusal`] |
@@ -18,6 +19,7 @@ pub mod engine;
 pub mod facts;
 pub mod permit;
 mod projection;
+pub mod sets;
 pub mod source;
 
 pub use engine::{Engine, LoadError};

@@ -120,7 +120,7 @@ pub async fn audit(
     (keys, database): (&Path, &Location),
     store: Store,
     options: Options,
-    mut progress: impl FnMut(Progress) + Send + 'static,
+    mut progress: impl FnMut(Progress<'_>) + Send + 'static,
 ) -> Result<Report, AuditError> {
     let keyring = Keyring::new(RootFile::open(keys)?);
     let mut connection = pool::open_unchanged(database)?;
@@ -147,7 +147,7 @@ pub fn run(
     parts: Parts<'_>,
     runtime: &Handle,
     options: Options,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Report, AuditError> {
     let Parts {
         connection,
@@ -185,7 +185,7 @@ struct Audit<'a> {
     keyring: &'a Keyring,
     store: &'a Store,
     runtime: &'a Handle,
-    progress: &'a mut dyn FnMut(Progress),
+    progress: &'a mut dyn FnMut(Progress<'_>),
     /// What the migrations make.
     schema: register::Objects,
     report: Report,
@@ -282,6 +282,7 @@ impl Audit<'_> {
             done,
             total,
             findings: self.report.total,
+            found: &self.report.findings,
             item: self.compared,
         });
     }

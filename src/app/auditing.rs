@@ -6,13 +6,16 @@
 //! Where a round is stands in a file of the data folder, so that a round that was cut goes on with
 //! the content that it had not compared; the log and the rows are compared anew, because they have
 //! grown. *A crash* leaves the file as it was last saved: what was compared since is compared
-//! again, and a round whose entry was committed may be entered twice.
+//! again, and a round whose entry was committed may be entered twice; its row is then of the second.
+
+mod located;
 
 use std::{
     fs::File,
     io::{self, Read, Write},
     num::NonZeroU32,
     path::{Path, PathBuf},
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -25,20 +28,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::runtime;
 use tracing::{error, info, warn};
+use utoipa::ToSchema;
 
+use self::located::located;
 use super::{
     audit::{self, AuditError, Finding, Options, Parts, Phase, Progress, Report},
     context::Room,
     entering::{Draft, Tx},
     error::Error,
     notices::damage,
+    schema,
     writer::{Command, Stop},
+};
+use crate::db::{
+    audits::{self, AuditDetails, AuditRow, FoundDetails},
+    bound,
 };
 
 /// The file in which it stands where the round is.
 const STATE: &str = "audit.json";
-/// Longest such file, in bytes.
-const MAX_STATE_BYTES: u64 = 4_096;
+/// Longest such file, in bytes: more than it holds with as many findings as are kept.
+const MAX_STATE_BYTES: u64 = 1 << 20;
+/// Findings of a round that are kept; the command names all.
+const MAX_KEPT: usize = 500;
 /// How often the file is written while content is compared.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 /// The longest rest between two pieces of work in the register. It rests as long as it worked, so
@@ -82,7 +94,7 @@ pub struct State {
 }
 
 /// A round under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Round {
     id: Id,
     began_at: Timestamp,
@@ -92,6 +104,9 @@ struct Round {
     stored_bytes: u64,
     /// Findings in content from before it was cut.
     findings: u64,
+    /// The first of those.
+    #[serde(default)]
+    found: Vec<FoundDetails>,
 }
 
 /// What a round came to.
@@ -101,6 +116,51 @@ pub struct Last {
     pub ended_at: Timestamp,
     /// How much is not what it should be.
     pub findings: u64,
+}
+
+/// The round in which this process audits the room, if it does. It is for what the room says of
+/// itself, and gone with the process; what a round came to is in the register.
+#[derive(Debug, Default)]
+pub struct Auditing(Mutex<Option<UnderWay>>);
+
+/// A round under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UnderWay {
+    /// Since when.
+    #[schema(value_type = schema::Time)]
+    pub began_at: Timestamp,
+    /// What it found so far.
+    pub findings: u64,
+}
+
+impl Auditing {
+    /// The round under way.
+    pub fn under_way(&self) -> Option<UnderWay> {
+        *self.0.lock().expect("no holder of this lock panics")
+    }
+
+    fn tell(&self, round: Option<UnderWay>) {
+        *self.0.lock().expect("no holder of this lock panics") = round;
+    }
+}
+
+/// Says that no round is under way, whatever ended it.
+struct Ending<'a>(&'a Auditing);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.tell(None);
+    }
+}
+
+impl Round {
+    /// With so many findings besides those from before it was cut.
+    const fn under_way(&self, findings: u64) -> UnderWay {
+        UnderWay {
+            began_at: self.began_at,
+            findings: self.findings + findings,
+        }
+    }
 }
 
 impl State {
@@ -166,14 +226,18 @@ pub fn round(room: &Room, data: &Path, pace: Pace) -> Result<Report, RoundError>
         round: None,
         last: None,
     });
-    let round = *state.round.get_or_insert_with(|| Round {
+    let fresh = || Round {
         id: Id::from_bytes(ambient.bytes()),
         began_at: ambient.now(),
         after: None,
         stored_bytes: 0,
         findings: 0,
-    });
+        found: Vec::new(),
+    };
+    let round = state.round.get_or_insert_with(fresh).clone();
     state.keep(data)?;
+    let _ending = Ending(&room.auditing);
+    room.auditing.tell(Some(round.under_way(0)));
     // Its own, because a program that ends does not wait for it.
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -185,7 +249,7 @@ pub fn round(room: &Room, data: &Path, pace: Pace) -> Result<Report, RoundError>
         room,
         data,
         state: &mut state,
-        round,
+        round: &round,
         content: None,
         worked: Instant::now(),
         saved: Instant::now(),
@@ -219,7 +283,9 @@ fn finish(
     for finding in report.findings.iter().take(MAX_LOGGED) {
         alarm(finding);
     }
+    let began_at = round.began_at;
     let command = Enter {
+        found: kept(room, &round.found, &report.findings),
         round,
         findings,
         report: report.clone(),
@@ -234,7 +300,7 @@ fn finish(
     });
     state.next_at = after(now, pace.every);
     state.keep(data)?;
-    let took = now.micros() - round.began_at.micros();
+    let took = now.micros() - began_at.micros();
     info!(
         audit.findings = findings,
         audit.seconds = took / 1_000_000,
@@ -245,6 +311,13 @@ fn finish(
 
 fn alarm(finding: &Finding) {
     error!(alarm = "damage_found", place = %finding.place, what = %finding.what, "something stored is not what it should be");
+}
+
+/// What is kept of findings behind those that were kept before.
+fn kept(room: &Room, before: &[FoundDetails], findings: &[Finding]) -> Vec<FoundDetails> {
+    let key = &room.core.keys.session;
+    let more = findings.iter().map(|finding| located(key, finding));
+    before.iter().cloned().chain(more).take(MAX_KEPT).collect()
 }
 
 fn after(now: Timestamp, span: Duration) -> Timestamp {
@@ -258,7 +331,7 @@ struct Watch<'a> {
     room: &'a Room,
     data: &'a Path,
     state: &'a mut State,
-    round: Round,
+    round: &'a Round,
     /// Findings when the comparing of content began.
     content: Option<u64>,
     /// Since when it works on a piece of the register.
@@ -268,7 +341,9 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    fn progress(&mut self, progress: Progress) {
+    fn progress(&mut self, progress: Progress<'_>) {
+        let round = self.round.under_way(progress.findings);
+        self.room.auditing.tell(Some(round));
         if progress.findings > 0 && !self.told {
             self.told = true;
             // The round tells it again at its end, once for all, if it can't be told now.
@@ -286,11 +361,15 @@ impl Watch<'_> {
             return;
         }
         self.saved = Instant::now();
+        let named = usize::try_from(before).unwrap_or(usize::MAX);
+        let of_content = progress.found.get(named..).unwrap_or_default();
         self.state.round = Some(Round {
+            id: self.round.id,
+            began_at: self.round.began_at,
             after: progress.item,
             stored_bytes: self.round.stored_bytes + progress.done,
             findings: self.round.findings + progress.findings - before,
-            ..self.round
+            found: kept(self.room, &self.round.found, of_content),
         });
         if let Err(error) = self.state.keep(self.data) {
             warn!(%error, "where the audit stands can't be kept");
@@ -302,6 +381,7 @@ impl Watch<'_> {
 struct Enter {
     round: Round,
     findings: u64,
+    found: Vec<FoundDetails>,
     report: Report,
 }
 
@@ -310,17 +390,40 @@ impl Command for Enter {
 
     fn run(self, tx: &mut Tx<'_>) -> Result<(), Stop> {
         let checked = self.report.checked;
+        let row = AuditRow {
+            id: self.round.id,
+            rev: audits::next_rev(tx.connection, self.round.id)?,
+            nth: audits::next_nth(tx.connection)?,
+            began_at: self.round.began_at,
+            ended_at: tx.now(),
+            findings: self.findings,
+            details: AuditDetails {
+                entries: checked.entries,
+                rows: checked.rows,
+                items: checked.items,
+                stored_bytes: checked.stored_bytes + self.round.stored_bytes,
+                unchecked: self.report.unchecked,
+                found: self.found,
+            },
+        };
         let detail = json!({
             "audit": self.round.id,
             "began_at": self.round.began_at,
             "entries": checked.entries,
             "rows": checked.rows,
             "items": checked.items,
-            "stored_bytes": checked.stored_bytes + self.round.stored_bytes,
+            "stored_bytes": row.details.stored_bytes,
             "findings": self.findings,
             "unchecked": self.report.unchecked,
         });
-        tx.enter(Draft::of_room("audit", tx.room()).detail(slot::DETAIL, detail))?;
+        let binding = bound::bind(&row, &tx.core.ambient);
+        let draft = Draft::of_room("audit", tx.room())
+            .detail(slot::DETAIL, detail)
+            .writes(binding.slot.clone());
+        let entered = tx.enter(draft)?;
+        let of = (&tx.core.keyring, &tx.core.ambient, tx.room());
+        // A crash before the commit leaves neither entry nor row: the round is gone on with.
+        audits::put(tx.connection, of, &row, &binding, entered.c.as_bytes())?;
         if self.findings > 0 {
             damage::tell_once(tx, self.round.id)?;
         }

@@ -6,9 +6,9 @@ use custos_core::checkpoint::{LogKeys, NoteSigner, VerifierKey};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
-    behind::Behind, error::Error, index::Indexes, leading::Lead, notices::Outlets, proofs::Tiles,
-    publisher::Publisher, reserve::Reserve, sessions::Entrance, timestamps::Authorities,
-    views::Deliveries, witnesses::Witnesses, writer::Writer,
+    auditing::Auditing, behind::Behind, error::Error, index::Indexes, leading::Lead,
+    notices::Outlets, proofs::Tiles, publisher::Publisher, reserve::Reserve, sessions::Entrance,
+    timestamps::Authorities, views::Deliveries, witnesses::Witnesses, writer::Writer,
 };
 use crate::{
     ambient::Ambient,
@@ -73,6 +73,8 @@ pub struct Room {
     pub witnesses: Arc<Witnesses>,
     /// Who says when it was.
     pub authorities: Arc<Authorities>,
+    /// The round in which this process audits the room, if it does.
+    pub auditing: Arc<Auditing>,
     /// Places for bundles that are being written: each holds a thread while it is sent.
     pub sending: Arc<Semaphore>,
     /// Told when the process must stop; the job that publishes listens.

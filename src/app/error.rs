@@ -60,6 +60,11 @@ pub enum Error {
     /// The disk is full.
     #[error("the disk is full; nothing was kept, what was acknowledged before is safe")]
     Full,
+    /// Somebody outside the room, whom this needs, did not answer as they should.
+    #[error(
+        "no time authority gave a token: {0}; that it was asked for is entered, nothing else was changed, try again later"
+    )]
+    Unanswered(String),
     /// The custody log can't be written, so nothing may be read or changed.
     #[error(
         "the custody log can't be written at present, so nothing is given out or changed; what was acknowledged before is safe, try again later"

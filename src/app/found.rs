@@ -93,6 +93,17 @@ pub fn found(
 /// # Errors
 /// See [`FoundError`]; nothing of a room is left that could be taken for one.
 pub fn found_after(
+    places: (&Path, &Location),
+    log: (&str, Option<Previous>),
+    administrator: &FirstAdministrator,
+    ambient: &Ambient,
+) -> Result<Founded, FoundError> {
+    found_under(&Source::embedded(), places, log, administrator, ambient)
+}
+
+/// The same under this policy set.
+pub(super) fn found_under(
+    source: &Source,
     (keys_folder, database): (&Path, &Location),
     (origin, previous): (&str, Option<Previous>),
     administrator: &FirstAdministrator,
@@ -128,7 +139,7 @@ pub fn found_after(
         };
         let mut tx = Tx::new(connection, &mut ground, &mut head);
         let log_key = first_entry(&mut tx, origin, previous)?;
-        policy_set(&mut tx).map_err(|stop| stop.error)?;
+        policy_set(&mut tx, source).map_err(|stop| stop.error)?;
         let (administrator, person) =
             first_person(&mut tx, administrator).map_err(|stop| stop.error)?;
         drop(tx);
@@ -176,18 +187,8 @@ pub(super) fn bundle_name(origin: &str) -> String {
     format!("{origin}/bundle")
 }
 
-fn policy_set(tx: &mut Tx<'_>) -> Result<(), Stop> {
-    let source = Source::embedded();
-    let row = PolicyRow {
-        id: tx.id::<RowId>(),
-        rev: 1,
-        set_hash: source.hash(),
-        status: "in_force".into(),
-        details: PolicyText {
-            schema: source.schema().into(),
-            files: source.files().to_vec(),
-        },
-    };
+fn policy_set(tx: &mut Tx<'_>, source: &Source) -> Result<(), Stop> {
+    let row = in_force(tx, source);
     let binding = bound::bind(&row, &tx.core.ambient);
     let room = tx.room();
     let draft = Draft::of_room("policy_set", room)
@@ -203,6 +204,20 @@ fn policy_set(tx: &mut Tx<'_>) -> Result<(), Stop> {
         entered.c.as_bytes(),
     )?;
     Ok(())
+}
+
+/// The row of a policy set that comes into force.
+pub(super) fn in_force(tx: &Tx<'_>, source: &Source) -> PolicyRow {
+    PolicyRow {
+        id: tx.id::<RowId>(),
+        rev: 1,
+        set_hash: source.hash(),
+        status: "in_force".into(),
+        details: PolicyText {
+            schema: source.schema().into(),
+            files: source.files().to_vec(),
+        },
+    }
 }
 
 fn first_person(

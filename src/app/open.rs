@@ -24,7 +24,11 @@ use super::{
 };
 use crate::{
     ambient::Ambient,
-    db::{Connection, DbError, Location, Pool, dialect, head, keys, policies},
+    db::{
+        Connection, DbError, Location, Pool, dialect, head, keys,
+        policies::{self, PolicyRow},
+        pool,
+    },
     keyring::{Keyring, RoomKeys, RootFile, RootFileError, same_disk},
     policy::{Engine, LoadError, Source, SourceError},
     store::{Store, StoreError},
@@ -61,7 +65,7 @@ pub enum OpenError {
     NoRoom,
     /// The policy set in force does not load.
     #[error(
-        "the policy set in force does not load: {0}. No entry was made and no item touched, but the register's schema may have been brought up to date: to go back to the version before, restore the backup from before the upgrade"
+        "the policy set in force does not load: {0}. Nothing was changed; `custos policy upgrade` brings the set forward, and the version before still opens the room"
     )]
     Policy(#[from] LoadError),
     /// The policy set in force is not text of its form.
@@ -101,6 +105,8 @@ pub struct Around {
     pub elsewhere: Elsewhere,
     /// Its space on a full disk.
     pub reserve: Reserve,
+    /// A policy set that is to come into force, and decides from here on.
+    pub policy: Option<Source>,
 }
 
 /// The same, compared with what is known elsewhere of what was published. A register that is
@@ -115,12 +121,23 @@ pub async fn open_within(
     outlets: Outlets,
     around: Around,
 ) -> Result<Room, OpenError> {
-    let Around { elsewhere, reserve } = around;
+    let Around {
+        elsewhere,
+        reserve,
+        policy,
+    } = around;
     // An empty register would be made where there is none.
     if !places.database.holds_register()? {
         return Err(OpenError::NoRoom);
     }
     let keyring = Keyring::new(RootFile::open(&places.keys)?);
+    let policy = match policy {
+        Some(source) => Some(Engine::of(&source)?),
+        None => {
+            loads_before(&places.database, &keyring)?;
+            None
+        }
+    };
     let pool = Pool::open(&places.database)?;
     let file = places.database.file();
     if file.is_some_and(|file| same_disk(&places.keys, file)) {
@@ -140,6 +157,7 @@ pub async fn open_within(
         (&mut connection, &keyring),
         (&store, held),
         pool.is_shared(),
+        policy,
     )
     .await;
     dialect::leave_moment(&mut connection)?;
@@ -206,6 +224,7 @@ pub async fn open_within(
         publisher: Arc::new(publisher),
         witnesses: Arc::default(),
         authorities: Arc::default(),
+        auditing: Arc::default(),
         behind,
     };
     if room.behind.is_none() && room.publisher.is_rotating() {
@@ -237,6 +256,7 @@ async fn check(
     (connection, keyring): (&mut Connection, &Keyring),
     (store, held): (&Store, Held),
     is_shared: bool,
+    policy: Option<Arc<Engine>>,
 ) -> Result<Checked, OpenError> {
     let head = head::read(connection)?.ok_or(OpenError::NoRoom)?;
     let room_keys = keys::room_keys(connection, keyring, head.room)?;
@@ -259,7 +279,10 @@ async fn check(
     };
     let edge = recover((connection, store), &log_keys, (&head, held.file), among).await?;
     let turns = turns(connection, &log_keys, head.published)?;
-    let engine = engine(connection, keyring, &head)?;
+    let engine = match policy {
+        Some(engine) => engine,
+        None => engine(connection, keyring, &head)?,
+    };
     Ok(Checked {
         head,
         room_keys,
@@ -294,6 +317,15 @@ fn engine(
     head: &head::Head,
 ) -> Result<Arc<Engine>, OpenError> {
     let row = policies::in_force(connection, keyring, head.room)?;
+    let source = source_of(&row)?;
+    if source.hash() != Source::embedded().hash() {
+        warn!(policy.set = %source.hash(), "the policy set built into this version is not the one in force; it is a pending change, which `custos policy upgrade` shows");
+    }
+    Ok(Engine::of(&source)?)
+}
+
+/// The text of a policy set as it is kept.
+pub(super) fn source_of(row: &PolicyRow) -> Result<Source, OpenError> {
     let files: Vec<(&str, &str)> = row
         .details
         .files
@@ -306,8 +338,30 @@ fn engine(
             DbError::damaged("policies", row.id, "its hash is not that of its text").into(),
         );
     }
-    if source.hash() != Source::embedded().hash() {
-        warn!(policy.set = %source.hash(), "the policy set built into this version is not the one in force; it is a pending change");
+    Ok(source)
+}
+
+/// No schema is brought up to date under a policy set that does not load: there is no way back
+/// from that, and a version before would still open the room.
+fn loads_before(database: &Location, keyring: &Keyring) -> Result<(), OpenError> {
+    let mut connection = pool::open_unchanged(database)?;
+    let (unknown, missing) = pool::behind(&mut connection)?;
+    if missing.is_empty() || !unknown.is_empty() {
+        // There is nothing to bring up to date, or that is refused by name.
+        return Ok(());
     }
-    Ok(Engine::of(&source)?)
+    let read = head::read(&mut connection).and_then(|head| {
+        let room = head.map(|head| head.room);
+        room.map(|room| policies::in_force(&mut connection, keyring, room))
+            .transpose()
+    });
+    match read {
+        Ok(Some(row)) => {
+            Engine::of(&source_of(&row)?)?;
+            Ok(())
+        }
+        // What is so old that the set can't be read yet is looked at afterwards.
+        Ok(None) | Err(DbError::Query(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -9,6 +9,12 @@
 //! ```
 //!
 //! INVARIANT: no deposit, and nothing else that is entered, waits for an authority.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`asking`] | tokens at once, for whoever asks for them |
+
+pub mod asking;
 
 use std::{
     sync::{Arc, Mutex},

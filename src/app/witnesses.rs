@@ -231,7 +231,8 @@ pub struct Overview {
 /// # Errors
 /// Refused to everyone but administrators.
 pub async fn overview(room: &Room, who: &SignedIn) -> Result<Overview, Error> {
-    let done = room.writer.submit(Look { who: *who }).await?;
+    let of = "witnesses";
+    let done = room.writer.submit(Look { who: *who, of }).await?;
     let keys = room.witnesses.keys();
     let confirmed = room
         .read(move |connection| {
@@ -262,8 +263,19 @@ pub async fn overview(room: &Room, who: &SignedIn) -> Result<Overview, Error> {
     })
 }
 
+/// How it is with the time authorities alone; one entry for the request.
+///
+/// # Errors
+/// Refused to everyone but administrators.
+pub async fn authorities(room: &Room, who: &SignedIn) -> Result<Vec<timestamps::Standing>, Error> {
+    let of = "timestamps";
+    room.writer.submit(Look { who: *who, of }).await?;
+    timestamps::standings(room).await
+}
+
 struct Look {
     who: SignedIn,
+    of: &'static str,
 }
 
 impl Command for Look {
@@ -275,7 +287,7 @@ impl Command for Look {
         let permit = tx.permit::<ManagePeople>(&asking, &Resource::Room(room))?;
         let draft = Draft::of_room("list", room)
             .permitted(tx.acting(&asking, None), &permit)
-            .detail(slot::DETAIL, json!({"of": "witnesses"}));
+            .detail(slot::DETAIL, json!({"of": self.of}));
         tx.enter(draft)?;
         Ok(witnesses::conflicts_for(tx.connection, &permit)?)
     }

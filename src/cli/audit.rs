@@ -86,7 +86,7 @@ pub(super) fn bar() -> ProgressBar {
     ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5)).with_style(style)
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
+fn show(bar: &ProgressBar, progress: Progress<'_>) {
     bar.set_message(match progress.phase {
         Phase::Database => "database",
         Phase::Keys => "keys",

@@ -14,6 +14,7 @@ use std::{
 use custos_core::checkpoint::VerifierKey;
 use tokio::{
     signal::unix::{SignalKind, signal},
+    task::JoinHandle,
     time::sleep,
 };
 use tracing::{error, info, warn};
@@ -35,9 +36,11 @@ use crate::{
     config::{self, Config},
     http::{
         front::{Front, Stopper, tls::Tls},
+        metrics::Metrics,
         text,
     },
     jobs,
+    policy::Source,
     store::Store,
 };
 
@@ -63,6 +66,16 @@ pub(super) async fn open(
     config: &Config,
     ambient: Ambient,
     outlets: Outlets,
+) -> Result<Room, Failed> {
+    open_under(config, ambient, outlets, None).await
+}
+
+/// The same under a policy set that is to come into force.
+pub(super) async fn open_under(
+    config: &Config,
+    ambient: Ambient,
+    outlets: Outlets,
+    policy: Option<Source>,
 ) -> Result<Room, Failed> {
     backup::refuse_unfinished(&config.data)?;
     if let Some(kept) = backup::kept(&config.data)? {
@@ -94,7 +107,11 @@ pub(super) async fn open(
     // Before anything else is written: on a full disk there would be no space for it.
     let reserve = Reserve::begin(&config.data, config.disk.reserve_bytes());
     let store = Store::local(&config.data)?;
-    let around = Around { elsewhere, reserve };
+    let around = Around {
+        elsewhere,
+        reserve,
+        policy,
+    };
     Ok(open::open_within(&places, store, ambient, outlets, around).await?)
 }
 
@@ -140,6 +157,7 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
         let (auditing, data) = (room.clone(), config.data.clone());
         tokio::spawn(async move { jobs::audit::run(&auditing, data, pace).await })
     });
+    let watched = metrics(config, &room).await?;
     let (asking, data) = (room.clone(), config.data.clone());
     let asker = tokio::spawn(async move { jobs::witness::run(&asking, &data).await });
     let (stamping, data) = (room.clone(), config.data.clone());
@@ -153,7 +171,7 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     let tasks = [
         expirer, sweeper, tender, forgetter, notifier, asker, stamper, watcher, signals,
     ];
-    for task in tasks.into_iter().chain(auditor) {
+    for task in tasks.into_iter().chain(auditor).chain(watched) {
         task.abort();
     }
     let stopped = failing.load(Ordering::Acquire);
@@ -179,6 +197,20 @@ pub(super) async fn run_room(config: &Config, room: Room) -> Result<ExitCode, Fa
     served?;
     info!("the room is closed");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Gives figures to whoever watches over the room, where a port is set for that.
+async fn metrics(config: &Config, room: &Room) -> Result<Option<JoinHandle<()>>, Failed> {
+    let Some(port) = config.metrics.port else {
+        return Ok(None);
+    };
+    let metrics = Metrics::open(port).await.map_err(|error| {
+        Failed::because(format!(
+            "`metrics.port` {port} can't be listened on: {error}"
+        ))
+    })?;
+    info!(metrics.port = metrics.address()?.port(), "giving figures");
+    Ok(Some(tokio::spawn(metrics.run(room.clone()))))
 }
 
 /// So many times so many seconds; none where there are none.

@@ -164,7 +164,8 @@ pub fn advance(connection: &mut Connection, old: &Head, new: &Head) -> Result<()
     }
 }
 
-/// Keeps a signed checkpoint and moves the published size from `from` to `to`.
+/// Keeps a signed checkpoint and moves the published size from `from` to `to`. Its time is not
+/// earlier than that of the one before, whatever the clock does.
 ///
 /// # Errors
 /// [`DbError::HeadMoved`] when another publisher was faster.
@@ -182,11 +183,17 @@ pub fn publish(
     if moved != 1 {
         return Err(DbError::HeadMoved);
     }
+    let before: Option<i64> = checkpoints::table
+        .find(signed(from))
+        .select(checkpoints::time)
+        .first(connection)
+        .optional()?;
+    let time = before.map_or(now.micros(), |before| now.micros().max(before));
     diesel::insert_into(checkpoints::table)
         .values((
             checkpoints::size.eq(signed(to)),
             checkpoints::note.eq(note),
-            checkpoints::time.eq(now.micros()),
+            checkpoints::time.eq(time),
         ))
         .execute(connection)?;
     Ok(())

@@ -65,7 +65,39 @@ struct Raw {
     details: Vec<u8>,
 }
 
-/// Writes the first policy set, when the room is founded.
+/// Puts a policy set into force in the place of the one that was: whoever holds the root key does it
+/// on a room that is stopped, so there is no permit.
+///
+/// # Errors
+/// [`DbError::Damaged`] when the set before is not of the revision that `past` follows.
+pub fn replace(
+    connection: &mut Connection,
+    of: (&Keyring, &Ambient, ScopeId),
+    past: (&PolicyRow, &Binding),
+    new: (&PolicyRow, &Binding),
+    entry: &[u8; 32],
+) -> Result<(), DbError> {
+    let (row, binding) = past;
+    let changed = diesel::update(policies::table.find(row.id.as_bytes().to_vec()))
+        .filter(policies::rev.eq(rev(row.rev) - 1))
+        .set((
+            policies::rev.eq(rev(row.rev)),
+            policies::salt.eq(binding.salt.to_vec()),
+            policies::entry.eq(entry.to_vec()),
+            policies::status.eq(&row.status),
+        ))
+        .execute(connection)?;
+    if changed != 1 {
+        return Err(DbError::damaged(
+            "policies",
+            row.id,
+            "it is not of the revision before",
+        ));
+    }
+    found(connection, of, new.0, new.1, entry)
+}
+
+/// Writes a policy set that is in force; the first one when the room is founded.
 ///
 /// # Errors
 /// The row can't be written.

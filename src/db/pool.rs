@@ -168,7 +168,7 @@ fn run_pending<C: MigrationHarness<DB>, DB: Backend>(
 ///
 /// # Errors
 /// They can't be read.
-pub(super) fn behind(connection: &mut Connection) -> Result<(Vec<String>, Vec<String>), DbError> {
+pub fn behind(connection: &mut Connection) -> Result<(Vec<String>, Vec<String>), DbError> {
     let known = known()?;
     if !dialect::has_table(connection, "__diesel_schema_migrations")? {
         // An empty database: its first migration makes that table.

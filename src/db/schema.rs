@@ -349,6 +349,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    audits (id) {
+        id -> Binary,
+        rev -> BigInt,
+        salt -> Binary,
+        entry -> Binary,
+        nth -> BigInt,
+        began_at -> BigInt,
+        ended_at -> BigInt,
+        findings -> BigInt,
+        details -> Binary,
+    }
+}
+
+diesel::table! {
     cosignatures (size, vkey) {
         size -> BigInt,
         vkey -> Text,
@@ -419,6 +433,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     replies,
     notices,
     addresses,
+    audits,
     cosignatures,
     timestamps,
     conflicts,

@@ -149,6 +149,11 @@ pub const KNOWN: &[(&str, &str, Status)] = &[
         Status::TooManyRequests,
     ),
     ("crowded", "Too many at a time", Status::TooManyRequests),
+    (
+        "unanswered",
+        "Somebody else gave no answer",
+        Status::BadGateway,
+    ),
     ("busy", "Busy", Status::ServiceUnavailable),
     ("defect", "A defect", Status::InternalServerError),
 ];
@@ -208,6 +213,7 @@ impl Failure {
                 E::TooLarge(_) => "too-large",
                 E::TooMany { .. } => "too-many",
                 E::Full => "full",
+                E::Unanswered(_) => "unanswered",
                 E::CustodyUnavailable(_) | E::StoreUnavailable(_) | E::PutBack(_) => "unavailable",
                 E::Damaged(_) => "damaged",
             },

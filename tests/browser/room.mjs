@@ -27,39 +27,61 @@ export async function startRoom(settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'custos-browser-'));
   const room = join(folder, 'room');
   const port = await freePort();
-  const child = spawn(process.env.CUSTOS_BIN, ['demo', '--folder', room, '--port', String(port)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...settings },
-  });
   let told = '';
   const log = [];
-  child.stdout.on('data', (piece) => (told += piece));
-  child.stderr.on('data', (piece) => log.push(String(piece)));
+  const run = (parameters, more) => {
+    const started = spawn(process.env.CUSTOS_BIN, parameters, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...settings, ...more },
+    });
+    started.stdout.on('data', (piece) => (told += piece));
+    started.stderr.on('data', (piece) => log.push(String(piece)));
+    return started;
+  };
+  let child = run(['demo', '--folder', room, '--port', String(port)]);
   const origin = `http://localhost:${port}`;
-  const stop = async () => {
+  const stopServing = async () => {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     if (child.exitCode === null) {
       child.kill('SIGTERM');
       await ended;
     }
+  };
+  const stop = async () => {
+    await stopServing();
     rmSync(folder, { recursive: true, force: true });
   };
-  const deadline = Date.now() + START_MS;
-  for (;;) {
-    if (child.exitCode !== null || Date.now() > deadline) {
-      await stop();
-      throw new Error(`the demo did not start:\n${log.join('')}`);
+  const answers = async (words) => {
+    const deadline = Date.now() + START_MS;
+    for (;;) {
+      if (child.exitCode !== null || Date.now() > deadline) {
+        await stop();
+        throw new Error(`the demo did not start:\n${log.join('')}`);
+      }
+      const answer = await fetch(`${origin}/sign-in`).catch(() => null);
+      if (answer?.ok && told.includes(words)) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    const answer = await fetch(`${origin}/sign-in`).catch(() => null);
-    if (answer?.ok && told.includes('Stop it with')) break;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  };
+  await answers('Stop it with');
+  /** Serves the room again that was stopped, with further settings. */
+  const serve = async (more) => {
+    child = run(['serve'], {
+      CUSTOS_DATA: join(room, 'data'),
+      CUSTOS_KEYS: join(room, 'keys'),
+      CUSTOS_HTTP__PORT: String(port),
+      CUSTOS_HTTP__ORIGIN: origin,
+      CUSTOS_HTTP__CONTENT_ORIGIN: `http://content.localhost:${port}`,
+      ...more,
+    });
+    await answers('');
+  };
   const lines = told.split('\n');
   const link = (person) => {
     const at = lines.findIndex((line) => line.includes(person));
     return lines[at + 1].trim();
   };
-  return { origin, port, folder: room, link, log, stop };
+  return { origin, port, folder: room, link, log, stop, stopServing, serve };
 }
 
 /** A browser that reaches nothing but this machine. */

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
+import { audits } from './audits.mjs';
 import { exporting } from './exports.mjs';
 import { address, startMail, told, undelivered } from './notices.mjs';
 import { files, rules } from './register.mjs';
@@ -304,7 +305,9 @@ async function proofs(room, browser, page) {
   await exporting(room, page, { open: opening, look, download, verify, folder });
 }
 
+/** What the others do; gives the state of the administrator's browser. */
 async function others(room, browser) {
+  let administrator;
   await step('the defence sees what was served to its party, and nothing else', async () => {
     const page = await open(browser);
     await enter(page, room, 'Amara Kestle');
@@ -332,6 +335,7 @@ async function others(room, browser) {
     await undelivered(room, page, look);
     await page.goto(`${room.origin}/cases`);
     holds(!(await page.textContent('main')).includes('LANTERN'), 'the case is listed');
+    administrator = await page.context().storageState();
     await page.context().close();
   });
   await step('a wrong password is refused in plain words', async () => {
@@ -372,6 +376,7 @@ async function others(room, browser) {
     await look(page, 'not-found');
     await page.context().close();
   });
+  return administrator;
 }
 
 rmSync(shots, { recursive: true, force: true });
@@ -393,7 +398,8 @@ try {
   await rules(room, () => open(browser), look, ['Hester Vane', 'Oriane Feld']);
   await requests(room, () => open(browser), look, 'Winifred Ashgrove');
   await proofs(room, browser, page);
-  await others(room, browser);
+  const storageState = await others(room, browser);
+  await audits(room, await open(browser, { storageState }), look);
   await step('nothing secret is in the log', async () => {
     const log = room.log.join('');
     holds(!log.includes('custos_') && !/\/v\/[0-9a-f]/.test(log), 'a secret is in the log');

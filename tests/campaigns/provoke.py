@@ -25,6 +25,8 @@ MAX_CORRECTIONS = 500
 _SLOW = "it takes a client that waits for half a minute; slow.py does"
 # What is provoked a day later, when whoever approves has had their role for long enough.
 LATER = {"approveRequest", "carryOutRequest", "declineRequest"}
+_ROUND = "it takes a round of the room's audit of itself; tests/it/audits.rs"
+_AUTHORITY = "it takes a time authority; tests/it/timestamps/asked.rs"
 # What no client can provoke in minutes, with the reason. `*` is every operation.
 UNPROVOKED = {
     ("*", 408): _SLOW,
@@ -32,6 +34,10 @@ UNPROVOKED = {
     ("*", 503): "it takes a broken disk or 1,024 clients at a time; tests/it/failing.rs, slow.py",
     ("*", 507): "it takes a full disk; tests/it/failing.rs",
     ("exportLog", 409): "it takes a permission that changes between two moments of one request",
+    ("readAudit", 200): _ROUND,
+    ("readAudit", 304): _ROUND,
+    ("stampLog", 200): _AUTHORITY,
+    ("stampLog", 502): _AUTHORITY,
     ("readHealth", 429): "it takes 128 requests at a time from one address; slow.py does",
 }
 
@@ -125,6 +131,11 @@ def valid(world):
         "listNotices": Valid("investigator"),
         "markNotice": Valid("investigator", {"notice": special["notice"]}),
         "listUndelivered": Valid("administrator"),
+        "listWitnesses": Valid("administrator"),
+        "listTimestamps": Valid("administrator"),
+        "stampLog": Valid("administrator"),
+        "listAudits": Valid("auditor"),
+        "readAudit": Valid("auditor", {"audit": UNKNOWN}),
         "listSessions": Valid("investigator"),
         "endSession": Valid("investigator", {"session": special["session"]}),
         "listTokens": Valid("investigator"),
@@ -227,7 +238,7 @@ class Provoker:
             self.send(name, one, 404, upon, path=nothing)
         elif one.absent:
             self.send(name, one, 404, upon, body=one.absent)
-        if 304 in statuses and method == "GET" and name != "readContent":
+        if 304 in statuses and method == "GET" and name not in ("readContent", "readAudit"):
             tag = tag_of(self.send(name, one, 200))
             # Each reading of a history is itself in it.
             tag = "*" if name == "readHistory" else tag
@@ -282,7 +293,11 @@ class Provoker:
         good = next(status for status in (200, 201, 204) if status in statuses)
         if name == "readContent":
             self.content(name, one)
-        if name in LATER:
+        if name in LATER or name == "readAudit":
+            return
+        if name == "stampLog":
+            # There is nobody to ask.
+            self.send(name, one, 409, upon)
             return
         self.send(name, one, good, upon)
         if 409 not in statuses:

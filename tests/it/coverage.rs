@@ -56,7 +56,7 @@ async fn strangers_get_what_the_table_says() {
         }
         for parameter in [
             "case", "item", "view", "upload", "account", "person", "token", "link", "exhibit",
-            "request", "session", "notice",
+            "request", "session", "notice", "audit",
         ] {
             at = at.replace(&format!("<{parameter}>"), &id);
         }

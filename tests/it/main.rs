@@ -1,5 +1,6 @@
 //! The room as its users meet it: through HTTP, on real sockets.
 
+mod audits;
 mod backup;
 mod bodies;
 mod client;

@@ -10,25 +10,38 @@ use std::time::Duration;
 use custos::{
     app::notices::{Hook, Outlets},
     jobs::notify,
+    peers::timestamps::Authority,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::support::{TestApp, User, letters::MailSink};
+use crate::support::{Others, TestApp, User, letters::MailSink};
 
 /// Pauses that a test waits for.
 pub const QUICK: &[Duration] = &[Duration::from_millis(20); 6];
 
 /// A room that tells by this server and these endpoints.
 pub async fn telling(mail: Option<&MailSink>, hooks: Vec<Hook>) -> TestApp {
-    TestApp::start_telling(Outlets {
+    TestApp::start_telling(outlets(mail, hooks)).await
+}
+
+/// A room that tells by this server, and whose log this authority stamps.
+pub async fn telling_stamped(mail: Option<&MailSink>, authority: Authority) -> TestApp {
+    let others = Others {
+        authorities: vec![authority],
+        ..Others::default()
+    };
+    TestApp::start_among(outlets(mail, vec![]), others).await
+}
+
+fn outlets(mail: Option<&MailSink>, hooks: Vec<Hook>) -> Outlets {
+    Outlets {
         mail: mail.map(MailSink::server),
         hooks,
         pauses: QUICK,
         ..Outlets::default()
-    })
-    .await
+    }
 }
 
 /// Sends what is due, as `serve` does.

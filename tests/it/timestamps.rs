@@ -1,6 +1,8 @@
 //! Time authorities: checkpoints that are stamped, judged by `openssl ts`, and authorities that
 //! answer what they should not.
 
+mod asked;
+
 use std::{io::Cursor, time::Duration};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};

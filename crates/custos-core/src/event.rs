@@ -136,6 +136,7 @@ pub mod kind {
         "sign_in_failed",
         "sign_out",
         "timestamp",
+        "timestamp_ask",
         "token_issue",
         "token_revoke",
         "transfer",

@@ -254,7 +254,7 @@ pub enum Phase {
 
 /// How far an audit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct Progress<'a> {
     /// What is being checked.
     pub phase: Phase,
     /// How many of them are done.
@@ -263,6 +263,8 @@ pub struct Progress {
     pub total: u64,
     /// Findings so far.
     pub findings: u64,
+    /// The first [`MAX_NAMED_FINDINGS`] of them.
+    pub found: &'a [Finding],
     /// The item whose content was compared last.
     pub item: Option<Id>,
 }

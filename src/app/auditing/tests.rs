@@ -7,7 +7,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    app::{SignedIn, cases::tests::Case, evidence, notices::reading, tests::world::Arm},
+    app::{
+        SignedIn, audits, cases::tests::Case, evidence, notices::reading, standing::standing,
+        tests::world::Arm,
+    },
     db::dialect::faults::{Fault, Outcome},
     store::Store,
 };
@@ -128,9 +131,14 @@ async fn a_round_that_was_cut_goes_on_with_what_it_had_not_compared() {
         after: Some(compared.id()),
         stored_bytes: 1_000,
         findings: 3,
+        found: vec![FoundDetails {
+            place: "object".into(),
+            what: "it is missing".into(),
+            ..FoundDetails::default()
+        }],
     };
     let state = State {
-        round: Some(cut),
+        round: Some(cut.clone()),
         ..bench.state()
     };
     state.keep(bench.data.path()).expect("kept");
@@ -151,6 +159,62 @@ async fn a_round_that_was_cut_goes_on_with_what_it_had_not_compared() {
     let read = report.checked.stored_bytes + 1_000;
     assert_eq!(detail["stored_bytes"], json!(read));
     assert_eq!(bench.state().round, None);
+    // What was found before the cut is named with the round.
+    let shown = audits::read(room, &bench.case.world.ana, cut.id).await;
+    let shown = shown.expect("shown");
+    assert_eq!((shown.round.findings, shown.unnamed()), (3, 2));
+    assert_eq!(shown.found[0].what, "it is missing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_round_found_is_shown_to_those_who_may_and_names_no_item() {
+    let bench = Bench::new().await;
+    let world = &bench.case.world;
+    let item = bench.case.deposit("A1", "").await;
+    bench.round().await;
+    let room = &world.room;
+    let stands = async || standing(room, &world.ana).await.expect("known");
+    assert!(stands().await.sees_audits && !stands().await.damage_found);
+    let object = room.store.list_objects().next().await.expect("an object");
+    let object = object.expect("listed").object;
+    bench.lose_an_object().await;
+    let change = "UPDATE items SET nth = nth + 1";
+    world.tamper(change);
+    assert_eq!(bench.round().await.total, 3);
+    assert!(stands().await.damage_found);
+    let list = audits::list(room, &world.ana).await.expect("a list");
+    assert_eq!((list.unresolved, list.damaged, list.items.len()), (3, 0, 2));
+    assert_eq!(list.under_way, None);
+    let newest = audits::read(room, &world.ana, list.items[0].id).await;
+    let newest = newest.expect("shown");
+    assert_eq!(newest.round, list.items[0]);
+    let places: Vec<_> = newest.found.iter().map(|one| one.place.as_str()).collect();
+    assert!(
+        places.contains(&"row") && places.contains(&"object"),
+        "{places:?}"
+    );
+    let lost = newest.found.iter().find(|one| one.place == "object");
+    let lost = lost.expect("it is named");
+    assert_eq!(lost.object, Some(object.to_string()));
+    let told = serde_json::to_string(&newest).expect("JSON");
+    assert!(!told.contains(&item.to_string()), "{told}");
+    for who in [&bench.case.custodian, &bench.case.officer] {
+        let refused = audits::list(room, who).await.expect_err("refused");
+        assert!(matches!(refused, Error::Forbidden), "{refused:?}");
+        let refused = audits::read(room, who, list.items[0].id).await;
+        assert!(matches!(refused, Err(Error::Forbidden)), "{refused:?}");
+        let stands = standing(room, who).await.expect("known");
+        assert!(!stands.sees_audits && !stands.damage_found);
+    }
+    let none = audits::read(room, &world.ana, Id::from_bytes([9; 16])).await;
+    assert!(matches!(none, Err(Error::NotFound)), "{none:?}");
+    // The row of a round that somebody changed hides neither itself nor the others.
+    world.tamper("UPDATE audits SET findings = 0 WHERE findings = 3");
+    let list = audits::list(room, &world.ana).await.expect("a list");
+    assert_eq!((list.unresolved, list.damaged, list.items.len()), (1, 1, 1));
+    assert!(stands().await.damage_found, "a changed count hides nothing");
+    let damaged = audits::read(room, &world.ana, newest.round.id).await;
+    assert!(matches!(damaged, Err(Error::Damaged(_))), "{damaged:?}");
 }
 
 /// What a round came to is entered behind everything else, and where it stands kept behind that.

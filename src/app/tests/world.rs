@@ -7,6 +7,7 @@ use custos_core::{
     ids::{AccountId, Id, PersonId, ScopeId},
 };
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{Bench, check_log};
 use crate::{
@@ -101,7 +102,21 @@ impl World {
 
     async fn opened(bench: Bench, clock: HandClock, outlets: Outlets) -> (Self, Secret) {
         let room = bench.open_telling(clock.ambient(), outlets).await;
-        let room = room.expect("opens");
+        Self::before(bench, clock, room.expect("opens")).await
+    }
+
+    /// A room that the caller founded and opened, where nobody has enrolled yet.
+    pub async fn of(folder: TempDir, places: Places, room: Room) -> Self {
+        let bench = Bench {
+            _folder: folder,
+            places,
+            store: room.store.clone(),
+        };
+        let clock = HandClock::new(Ambient::system().now());
+        Self::enrolled_in(Self::before(bench, clock, room).await).await
+    }
+
+    async fn before(bench: Bench, clock: HandClock, room: Room) -> (Self, Secret) {
         let link = first_enrolment(&room, "ana", ENROLMENT)
             .await
             .expect("a link");

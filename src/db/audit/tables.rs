@@ -256,6 +256,19 @@ pub const TABLES: &[Table] = &[
         Under::Room,
         &[ID, REV, ACCOUNT, STATUS, DETAILS],
     ),
+    bound(
+        "audits",
+        Under::Room,
+        &[
+            ID,
+            REV,
+            one("nth", Kind::Integer),
+            one("began_at", Kind::Integer),
+            one("ended_at", Kind::Integer),
+            one("findings", Kind::Integer),
+            DETAILS,
+        ],
+    ),
     brief(
         "notices",
         Under::Nothing,

@@ -1,5 +1,6 @@
 //! JSON for programs, below `/api/v1`.
 
+pub mod audits;
 pub mod cases;
 pub mod corrections;
 pub mod custody;
@@ -13,6 +14,7 @@ pub mod requests;
 pub mod sessions;
 pub mod transfers;
 pub mod walls;
+pub mod witnesses;
 
 use std::borrow::Cow;
 

@@ -1,5 +1,6 @@
 //! Pages for people.
 
+pub mod audits;
 pub mod cases;
 pub mod custody;
 pub mod disclosures;
@@ -86,6 +87,10 @@ pub struct Shell {
     pub opens_cases: bool,
     /// Whether requests for a second person are offered.
     pub answers_requests: bool,
+    /// Whether audits are offered.
+    pub sees_audits: bool,
+    /// Whether audits found what is not resolved.
+    pub damage_found: bool,
     /// How many of one's own notices are unread: `3`, `20+`; empty for none.
     pub unread: String,
 }
@@ -106,6 +111,8 @@ impl Shell {
             manages_people: standing.manages_people,
             opens_cases: standing.opens_cases,
             answers_requests: standing.manages_people || standing.opens_cases,
+            sees_audits: standing.sees_audits,
+            damage_found: standing.damage_found,
             unread: match (unread.count, unread.more) {
                 (0, _) => String::new(),
                 (count, false) => count.to_string(),

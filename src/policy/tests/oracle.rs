@@ -121,7 +121,7 @@ fn may(role: &str, action: Action, who: &Who, on: On) -> bool {
         (Serve, On::Item { restricted, .. }) => is(&["prosecutor"]) && !restricted,
         (Restrict | LiftRestriction, On::Item { .. }) => is(&["protection_officer", "judge"]),
         (ManagePeople, On::Room | On::Person { .. }) => is(&["administrator"]),
-        (ReadAudit, On::Room) => is(&["auditor"]),
+        (ReadAudit, On::Room) => is(&["auditor", "administrator"]),
         (ChangePolicy, On::Room) => is(&["administrator"]) && !who.approvers.is_empty(),
         _ => false,
     }

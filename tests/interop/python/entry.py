@@ -13,7 +13,7 @@ KINDS = set(
     "lift_restriction list mail_address move_in order party_add password_set person_add person_create "
     "person_leave person_status policy_set read receipt record_tree refuse register request "
     "request_approve request_end restored restrict role_end serve session_end sign_in "
-    "sign_in_failed sign_out timestamp token_issue token_revoke transfer view view_close wall".split()
+    "sign_in_failed sign_out timestamp timestamp_ask token_issue token_revoke transfer view view_close wall".split()
 )
 SUBJECTS = ("case", "item", "request", "room", "set")
 

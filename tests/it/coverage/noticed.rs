@@ -41,6 +41,7 @@ pub async fn notices(drive: &mut Drive, officer: &User, sink: &MailSink) {
     drive
         .page(&admin, "GET /witnesses", "/witnesses", &[])
         .await;
+    looked_after(drive, &admin).await;
     let mail = "officer@agency.example";
     drive.page(officer, "GET /mail", "/mail", &[]).await;
     drive
@@ -57,4 +58,25 @@ pub async fn notices(drive: &mut Drive, officer: &User, sink: &MailSink) {
         .page(officer, "POST /mail/remove", "/mail/remove", &[])
         .await;
     job.abort();
+}
+
+/// What the room found in itself, and what others say of its log.
+async fn looked_after(drive: &mut Drive, admin: &User) {
+    drive
+        .page(admin, "POST /timestamps", "/timestamps", &[])
+        .await;
+    for (route, path) in [
+        ("GET /api/v1/witnesses", "/witnesses"),
+        ("POST /api/v1/timestamps", "/timestamps"),
+        ("GET /api/v1/timestamps", "/timestamps"),
+        ("GET /api/v1/audits", "/audits"),
+    ] {
+        drive.api(admin, route, path, None).await;
+    }
+    drive.page(admin, "GET /audits", "/audits", &[]).await;
+    let one = format!("/audits/{}", drive.app.audit().await);
+    drive.page(admin, "GET /audits/<audit>", &one, &[]).await;
+    drive
+        .api(admin, "GET /api/v1/audits/<audit>", &one, None)
+        .await;
 }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{accounts::accounts, filed, noticed, rows::ROWS, twice};
 use crate::{
-    notices::telling,
-    support::{TestApp, User, WHY, letters::MailSink},
+    notices::telling_stamped,
+    support::{TestApp, User, WHY, authority::TestAuthority, letters::MailSink},
 };
 
 /// Sends what the rows ask for, and looks at what each leaves.
@@ -107,7 +107,8 @@ pub fn between(page: &str, before: &str, after: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_use_leaves_what_the_table_says() {
     let sink = MailSink::start().await;
-    let app = telling(Some(&sink), vec![]).await;
+    let authority = TestAuthority::start().await;
+    let app = telling_stamped(Some(&sink), authority.known("notary")).await;
     let custodian = app.person("custodian", &["custodian"]).await;
     let officer = app.person("officer", &[]).await;
     let prosecutor = app.person("prosecutor", &[]).await;

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod entries;
 pub mod hooks;
 pub mod letters;
+pub mod others;
 pub mod raw;
 pub mod reference;
 pub mod user;
@@ -14,6 +15,7 @@ pub mod witness;
 
 use std::{
     net::{SocketAddr, TcpListener},
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -24,6 +26,7 @@ use std::{
 use custos::{
     app::{
         Room,
+        auditing::{self, Pace},
         found::{FirstAdministrator, found},
         notices::Outlets,
         open::{Places, open_telling},
@@ -45,6 +48,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 pub use clock::Clock;
+pub use others::Others;
 pub use user::User;
 
 /// Fifteen characters and more, as policy asks for.
@@ -97,30 +101,31 @@ impl TestApp {
 
     /// The same with limits and proxies of its own.
     pub async fn start_at(edge: Edge) -> Self {
-        Self::start_whole(edge, Outlets::default(), ORIGIN, Vec::new()).await
+        Self::start_whole(edge, Outlets::default(), ORIGIN, Others::default()).await
     }
 
     /// The same for a room whose log has this origin, with these witnesses; none is asked yet.
     pub async fn start_witnessed(origin: &str, witnesses: Vec<Witness>) -> Self {
         let edge = edge(free_port());
-        Self::start_whole(edge, Outlets::default(), origin, witnesses).await
+        let others = Others::witnesses(witnesses);
+        Self::start_whole(edge, Outlets::default(), origin, others).await
     }
 
     /// The same for a room that tells by mail and to endpoints; no job sends anything yet.
     pub async fn start_telling(outlets: Outlets) -> Self {
+        Self::start_among(outlets, Others::default()).await
+    }
+
+    /// The same among others who confirm its log and say when it was.
+    pub async fn start_among(outlets: Outlets, others: Others) -> Self {
         let edge = edge(free_port());
         let room = format!("http://{ROOM_HOST}:{}", edge.port);
         let outlets = Outlets { room, ..outlets };
-        Self::start_whole(edge, outlets, ORIGIN, Vec::new()).await
+        Self::start_whole(edge, outlets, ORIGIN, others).await
     }
 
-    async fn start_whole(
-        edge: Edge,
-        outlets: Outlets,
-        origin: &str,
-        witnesses: Vec<Witness>,
-    ) -> Self {
-        Self::start_with(Register::Any, edge, outlets, origin, witnesses).await
+    async fn start_whole(edge: Edge, outlets: Outlets, origin: &str, others: Others) -> Self {
+        Self::start_with(Register::Any, edge, outlets, origin, others).await
     }
 
     /// The same with its register in a file, whatever others have.
@@ -131,7 +136,8 @@ impl TestApp {
     /// The same for a room whose log has this origin, with these witnesses; none is asked yet.
     pub async fn start_in_file_witnessed(origin: &str, witnesses: Vec<Witness>) -> Self {
         let edge = edge(free_port());
-        Self::start_with(Register::File, edge, Outlets::default(), origin, witnesses).await
+        let others = Others::witnesses(witnesses);
+        Self::start_with(Register::File, edge, Outlets::default(), origin, others).await
     }
 
     async fn start_with(
@@ -139,7 +145,7 @@ impl TestApp {
         edge: Edge,
         outlets: Outlets,
         origin: &str,
-        witnesses: Vec<Witness>,
+        others: Others,
     ) -> Self {
         let port = edge.port;
         // Another test may have done it; one provider is enough.
@@ -163,7 +169,10 @@ impl TestApp {
             .expect("a room is founded");
         let store = Store::local(&folder.path().join("store")).expect("a store");
         let room = open_telling(&places, store, ambient, outlets).await;
-        let room = room.expect("the room opens").witnessed_by(witnesses);
+        let room = room.expect("the room opens");
+        let room = room
+            .witnessed_by(others.witnesses)
+            .stamped_by(others.authorities);
         let publishing = room.clone();
         tokio::spawn(async move { jobs::publish::run(&publishing).await });
         let front = Front::open(room.clone(), &edge).await.expect("it listens");
@@ -323,6 +332,21 @@ impl TestApp {
             .post(&User::nobody(), "/enter/password", &fields[..])
             .await;
         User::of(self, answer).await
+    }
+
+    /// Has the room audit itself once; the round's id.
+    pub async fn audit(&self) -> String {
+        let (room, data) = (self.room.clone(), self.folder.path().to_owned());
+        let pace = Pace {
+            every: Duration::from_secs(3_600),
+            bytes_per_second: NonZeroU32::MAX,
+        };
+        let work = move || auditing::round(&room, &data, pace);
+        let done = tokio::task::spawn_blocking(work).await.expect("no panic");
+        done.expect("a round goes to its end");
+        let list = self.ask(&self.admin, Method::GET, "/audits", None).await;
+        let newest = list["items"][0]["id"].as_str();
+        newest.expect("a round").into()
     }
 
     /// Signs in somebody who has enrolled, and whose person is known.

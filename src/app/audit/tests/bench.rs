@@ -2,9 +2,11 @@
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     os::unix::fs::PermissionsExt,
     sync::{Arc, OnceLock},
     thread,
+    time::Duration,
 };
 
 use custos_core::ids::{ItemId, ObjectId};
@@ -18,6 +20,7 @@ use crate::{
     app::{
         Room, SignedIn,
         audit::{Content, Options, Parts, Place, Report, run},
+        auditing::{self, Pace},
         cases::{self, NewCase},
         corrections::{self, NewCorrection},
         disclosures, evidence,
@@ -290,11 +293,27 @@ async fn build() -> Made {
         .await
         .expect("named");
     world.link(dan.account, Purpose::SignIn).await;
+    audit_itself(&room).await;
     publish(&room).await;
     // Entries that are not published yet.
     evidence::read_item(&room, &dan, small).await.expect("read");
     let (small, large) = (object(&room, small).await, object(&room, large).await);
     taken(&world, small, large).await
+}
+
+/// A round of the room's own, so that there is the row of one.
+async fn audit_itself(room: &Room) {
+    let data = tempfile::tempdir().expect("a folder");
+    let (room, pace) = (
+        room.clone(),
+        Pace {
+            every: Duration::from_secs(3_600),
+            bytes_per_second: NonZeroU32::MAX,
+        },
+    );
+    let work = move || auditing::round(&room, data.path(), pace);
+    let done = tokio::task::spawn_blocking(work).await.expect("no panic");
+    assert!(done.expect("a round").is_sound());
 }
 
 /// Two chunks and a bit.

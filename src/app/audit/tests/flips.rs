@@ -254,12 +254,13 @@ fn every_bound_row_is_watched() {
         "requests",
         "policies",
         "addresses",
+        "audits",
     ] {
         let key = ("id", "LIMIT 1");
         all.extend(flips(&mut copy.connection, table, key, Extent::Most));
     }
     let counts = located(&all, |_| false);
-    assert_eq!(counts.len(), 14, "{counts:?}");
+    assert_eq!(counts.len(), 15, "{counts:?}");
     assert!(counts.values().all(|count| *count > 80), "{counts:?}");
 }
 

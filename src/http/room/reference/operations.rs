@@ -1,7 +1,12 @@
 //! The table of operations: a row for each route of the API.
 
 mod room;
+mod tags;
 
+pub use self::tags::TAGS;
+use self::tags::{
+    CASES, DEPOSITS, ITEMS, NOTICES, PEOPLE, PROOFS, REGISTER, REQUESTS, ROOM, TOKENS, WITNESSES,
+};
 use super::{
     operation::{
         Gives, Operation,
@@ -37,55 +42,6 @@ use crate::{
 const READ: super::operation::Who = Token("read");
 const DEPOSIT: super::operation::Who = Token("deposit");
 
-const CASES: &str = "Cases";
-const DEPOSITS: &str = "Deposits";
-const ITEMS: &str = "Items";
-const REGISTER: &str = "Register";
-const PROOFS: &str = "Proofs";
-const PEOPLE: &str = "People";
-const TOKENS: &str = "Tokens and sessions";
-const REQUESTS: &str = "Requests";
-const NOTICES: &str = "Notices";
-const ROOM: &str = "Room";
-
-/// The parts of the document, in order, with what each is about.
-pub const TAGS: &[(&str, &str)] = &[
-    (CASES, "Cases, their parties, and who works on them."),
-    (
-        DEPOSITS,
-        "An item is announced first; then its bytes are sent, and one entry takes both in.",
-    ),
-    (
-        ITEMS,
-        "What is known of an item, reading its content for a purpose, and what narrows its use.",
-    ),
-    (
-        REGISTER,
-        "What is filed beside items and cases. Nothing is changed in place; the newest is appended.",
-    ),
-    (
-        PROOFS,
-        "What happened to an item, and the proof of it, which anyone checks without this room.",
-    ),
-    (
-        PEOPLE,
-        "People apart from the accounts with which they sign in.",
-    ),
-    (
-        REQUESTS,
-        "What one person asks for and another approves, before it is carried out once.",
-    ),
-    (
-        TOKENS,
-        "One's own tokens, for programs, and one's own sessions.",
-    ),
-    (
-        NOTICES,
-        "That there is something new; nothing of what it is stands in a notice.",
-    ),
-    (ROOM, "Who calls, and whether the room answers."),
-];
-
 fn get(path: &'static str, id: &'static str) -> Operation {
     Operation::new("GET", path, id)
 }
@@ -115,6 +71,8 @@ pub fn all() -> Vec<Operation> {
         tokens(),
         room::sessions(),
         room::notices(),
+        room::witnesses(),
+        room::audits(),
         general(),
     ]
     .concat()

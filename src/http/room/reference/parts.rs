@@ -63,6 +63,7 @@ const NAMES: &[(u16, &str)] = &[
     (429, "TooMany"),
     (431, "HeadTooLarge"),
     (500, "Defect"),
+    (502, "Unanswered"),
     (503, "Unavailable"),
     (507, "Full"),
 ];

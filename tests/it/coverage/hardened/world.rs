@@ -122,6 +122,7 @@ impl World {
         let link = between(&format!("{page}\""), "/v/", "\"");
         let (_, link) = link.split_once('/').expect("a view and its link");
         self.ids.insert("link", link.to_owned());
+        self.ids.insert("audit", self.app.audit().await);
         self.size = self.app.room.publisher.publish().await.expect("published");
     }
 

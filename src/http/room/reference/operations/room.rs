@@ -2,10 +2,11 @@
 
 use super::{
     super::operation::{Operation, Who::Session},
-    NOTICES, READ, REQUESTS, TOKENS, get, post,
+    NOTICES, READ, REQUESTS, ROOM, TOKENS, WITNESSES, get, post,
 };
 use crate::{
     app::{
+        audits::{AuditList, AuditPage},
         notices::reading::{Notice, Undelivered},
         requests::RequestSummary,
         sessions::SessionSummary,
@@ -13,6 +14,7 @@ use crate::{
     http::room::api::{
         Changed, List, Made,
         requests::{CarriedOut, NewRequest},
+        witnesses::{AuthoritySummary, Stamping, WitnessList},
     },
 };
 
@@ -86,5 +88,51 @@ pub(super) fn notices() -> Vec<Operation> {
             .of(NOTICES, Session)
             .says("What could not be delivered", "For administrators.")
             .gives::<List<Undelivered>>(),
+    ]
+}
+
+pub(super) fn audits() -> Vec<Operation> {
+    vec![
+        get("/api/v1/audits", "listAudits")
+            .of(ROOM, READ)
+            .says(
+                "Rounds in which the room audited itself",
+                "The newest first; for auditors and administrators. What is unresolved is what the newest round found.",
+            )
+            .gives::<AuditList>(),
+        get("/api/v1/audits/<audit>", "readAudit")
+            .of(ROOM, READ)
+            .says(
+                "One round, and where it found something",
+                "For auditors and administrators. No case, item or person is named.",
+            )
+            .gives::<AuditPage>(),
+    ]
+}
+
+pub(super) fn witnesses() -> Vec<Operation> {
+    vec![
+        get("/api/v1/witnesses", "listWitnesses")
+            .of(WITNESSES, Session)
+            .says(
+                "Who confirms the custody log",
+                "For administrators; with the checkpoints that contradict it.",
+            )
+            .gives::<WitnessList>(),
+        get("/api/v1/timestamps", "listTimestamps")
+            .of(WITNESSES, Session)
+            .says(
+                "Who says when the log existed",
+                "The time authorities of the settings, each with its newest token; for administrators.",
+            )
+            .gives::<List<AuthoritySummary>>(),
+        post("/api/v1/timestamps", "stampLog")
+            .of(WITNESSES, Session)
+            .says(
+                "Have the newest checkpoint stamped",
+                "By each time authority of the settings, now; for administrators. What is repeated under its key is answered by the tokens that it brought.",
+            )
+            .gives::<Stamping>()
+            .or(&["conflict", "unanswered"]),
     ]
 }

@@ -27,6 +27,16 @@ pub const ROWS: &[Hard] = &[
         ADDRESSED,
     ),
     row("GET /api/v1/notices/undelivered", Forbidden, Admin, READ),
+    row("GET /api/v1/witnesses", Forbidden, Admin, READ),
+    row("GET /api/v1/timestamps", Forbidden, Admin, READ),
+    row(
+        "POST /api/v1/timestamps",
+        Forbidden,
+        Admin,
+        None("there is nothing to say"),
+    ),
+    row("GET /api/v1/audits", Forbidden, Admin, READ),
+    row("GET /api/v1/audits/<audit>", Forbidden, Admin, READ),
     row("GET /api/v1/tokens", Own("one's tokens"), Officer, READ),
     row(
         "POST /api/v1/tokens",

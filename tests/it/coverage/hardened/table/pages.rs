@@ -82,6 +82,9 @@ pub const ROWS: &[Hard] = &[
     row("POST /notices/<notice>/read", Unentered, Officer, BARE),
     row("GET /notices/undelivered", Forbidden, Admin, READ),
     row("GET /witnesses", Forbidden, Admin, READ),
+    row("POST /timestamps", Forbidden, Admin, BARE),
+    row("GET /audits", Forbidden, Admin, READ),
+    row("GET /audits/<audit>", Forbidden, Admin, READ),
     row("GET /mail", Own("one's address"), Officer, READ),
     row(
         "POST /mail",
