@@ -12,4 +12,4 @@ CREATE TABLE audits (
     findings BIGINT NOT NULL,
     details  BLOB   NOT NULL
 );
-CREATE UNIQUE INDEX audits_nth ON audits (nth);
+CREATE INDEX audits_nth ON audits (nth);
