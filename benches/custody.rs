@@ -1,4 +1,4 @@
-//! Custody appends, as ratios within one run: the room's writer with 64 callers, against one
+//! Custody appends, as ratios within one run: the room's writer with 256 callers, against one
 //! commit for each entry, and against bare batches of the same rows, with what the writer's
 //! thread prepares and without.
 //!
@@ -31,7 +31,7 @@ use custos_core::{
 };
 use serde_json::{Value, json};
 
-const CALLERS: usize = 64;
+const CALLERS: usize = 256;
 const ORIGIN: &str = "bench.example/log";
 
 struct Append(u64);
