@@ -42,6 +42,23 @@ impl ScopeKind {
 
 type Row = (Vec<u8>, Vec<u8>, String, Vec<u8>, Vec<u8>, Vec<u8>);
 
+/// The columns of a [`Row`].
+const COLUMNS: (
+    wrapped_keys::id,
+    wrapped_keys::parent_id,
+    wrapped_keys::purpose,
+    wrapped_keys::scope_id,
+    wrapped_keys::owner_id,
+    wrapped_keys::wrapped,
+) = (
+    wrapped_keys::id,
+    wrapped_keys::parent_id,
+    wrapped_keys::purpose,
+    wrapped_keys::scope_id,
+    wrapped_keys::owner_id,
+    wrapped_keys::wrapped,
+);
+
 /// Makes a scope with its two keys.
 ///
 /// # Errors
@@ -256,14 +273,7 @@ fn retiring(connection: &mut Connection, room: ScopeId) -> Result<Option<Wrapped
         .filter(wrapped_keys::scope_id.eq(room.as_bytes().to_vec()))
         .filter(wrapped_keys::owner_id.ne(room.as_bytes().to_vec()))
         .filter(wrapped_keys::purpose.eq(Purpose::Log.as_str()))
-        .select((
-            wrapped_keys::id,
-            wrapped_keys::parent_id,
-            wrapped_keys::purpose,
-            wrapped_keys::scope_id,
-            wrapped_keys::owner_id,
-            wrapped_keys::wrapped,
-        ))
+        .select(COLUMNS)
         .first(connection)
         .optional()?;
     row.map(wrapped).transpose()
@@ -275,14 +285,7 @@ fn retiring(connection: &mut Connection, room: ScopeId) -> Result<Option<Wrapped
 /// The rows can't be read, or one has an odd form.
 pub fn all(connection: &mut Connection) -> Result<Vec<Wrapped>, DbError> {
     let rows: Vec<Row> = wrapped_keys::table
-        .select((
-            wrapped_keys::id,
-            wrapped_keys::parent_id,
-            wrapped_keys::purpose,
-            wrapped_keys::scope_id,
-            wrapped_keys::owner_id,
-            wrapped_keys::wrapped,
-        ))
+        .select(COLUMNS)
         .order(wrapped_keys::id)
         .load(connection)?;
     rows.into_iter().map(wrapped).collect()
@@ -312,14 +315,7 @@ fn find(
         .filter(wrapped_keys::scope_id.eq(scope.as_bytes().to_vec()))
         .filter(wrapped_keys::owner_id.eq(owner.as_bytes().to_vec()))
         .filter(wrapped_keys::purpose.eq(purpose.as_str()))
-        .select((
-            wrapped_keys::id,
-            wrapped_keys::parent_id,
-            wrapped_keys::purpose,
-            wrapped_keys::scope_id,
-            wrapped_keys::owner_id,
-            wrapped_keys::wrapped,
-        ))
+        .select(COLUMNS)
         .first(connection)
         .optional()?;
     let row = row.ok_or(KeyError::Missing {

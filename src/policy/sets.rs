@@ -1,6 +1,7 @@
 //! The policy sets that were ever built in, and how one set differs from another.
 
 use custos_core::hash::Hash;
+use similar::{ChangeTag, TextDiff};
 
 use super::source::{SCHEMA_FILE, Source};
 
@@ -62,41 +63,19 @@ pub fn differences(theirs: &Source, ours: &Source) -> Vec<Difference> {
         .collect()
 }
 
-/// The lines of two texts that are not common to both: a longest common subsequence is left out.
+/// The lines that one of two texts has and the other has not.
 fn changed(theirs: &str, ours: &str) -> Vec<String> {
     let (theirs, ours): (Vec<&str>, Vec<&str>) = (theirs.lines().collect(), ours.lines().collect());
     if theirs.len() > MAX_LINES || ours.len() > MAX_LINES {
         return Vec::new();
     }
-    // How long the longest common subsequence of the rest is, from each pair of places.
-    let width = ours.len() + 1;
-    let mut common = vec![0_u16; (theirs.len() + 1) * width];
-    for (at, line) in theirs.iter().enumerate().rev() {
-        for (other_at, other) in ours.iter().enumerate().rev() {
-            let here = at * width + other_at;
-            common[here] = if line == other {
-                common[here + width + 1] + 1
-            } else {
-                common[here + width].max(common[here + 1])
-            };
-        }
-    }
-    let (mut at, mut other, mut lines) = (0, 0, Vec::new());
-    while at < theirs.len() || other < ours.len() {
-        let here = at * width + other;
-        if at < theirs.len() && other < ours.len() && theirs[at] == ours[other] {
-            (at, other) = (at + 1, other + 1);
-        } else if other == ours.len()
-            || (at < theirs.len() && common[here + width] >= common[here + 1])
-        {
-            lines.push(format!("- {}", theirs[at]));
-            at += 1;
-        } else {
-            lines.push(format!("+ {}", ours[other]));
-            other += 1;
-        }
-    }
-    lines
+    let diff = TextDiff::from_slices(&theirs, &ours);
+    let lines = diff.iter_all_changes().filter_map(|line| match line.tag() {
+        ChangeTag::Equal => None,
+        ChangeTag::Delete => Some(format!("- {}", line.value())),
+        ChangeTag::Insert => Some(format!("+ {}", line.value())),
+    });
+    lines.collect()
 }
 
 #[cfg(test)]
