@@ -104,14 +104,14 @@ pub fn control_below(
 /// # Errors
 /// The rows can't be read; one is not of its form.
 pub fn controls(connection: &mut Connection) -> Result<Vec<(LeafIndex, Control)>, DbError> {
-    // A leaf of a custody entry has 33 bytes, also in a log of made-up entries, which have no
-    // scope either.
-    let query = "SELECT idx, leaf FROM entries WHERE scope_id IS NULL AND length(leaf) > 33 \
+    // By the index of control entries; a longer leaf of a scope is damage, for the audit to tell.
+    let query = "SELECT idx, leaf, scope_id FROM entries WHERE length(leaf) > 33 \
                  ORDER BY idx LIMIT ?";
     let limit = i64::try_from(MAX_CONTROLS + 1).expect("it is small");
     let rows = raw(connection, query, &[Given::Integer(limit)])?;
-    let rows = rows.iter().map(|row| {
-        let [Cell::Integer(index), Cell::Blob(leaf)] = &row[..] else {
+    let controls = rows.iter().filter(|row| row.get(2) == Some(&Cell::Null));
+    let rows = controls.map(|row| {
+        let [Cell::Integer(index), Cell::Blob(leaf), _] = &row[..] else {
             return Err(DbError::damaged("entries", "?", "it is no control entry"));
         };
         let odd = || DbError::damaged("entries", index, "it is no control entry");

@@ -5,7 +5,7 @@ use custos_core::checkpoint::MAX_CONTROLS;
 use super::{bytes, integer};
 use crate::db::{
     Connection, DbError,
-    dialect::{is_integer, raw},
+    dialect::{Cell, is_integer, raw},
 };
 
 /// The leaves of control entries with their indices, in their order, at most one more than a
@@ -15,7 +15,7 @@ use crate::db::{
 /// The table can't be read.
 pub fn controls(connection: &mut Connection) -> Result<Vec<(i64, Vec<u8>)>, DbError> {
     let query = format!(
-        "SELECT idx, leaf FROM entries WHERE scope_id IS NULL AND length(leaf) > 33 AND {} \
+        "SELECT idx, leaf, scope_id FROM entries WHERE length(leaf) > 33 AND {} \
          ORDER BY idx LIMIT {}",
         is_integer(connection, "idx"),
         MAX_CONTROLS + 1
@@ -23,6 +23,7 @@ pub fn controls(connection: &mut Connection) -> Result<Vec<(i64, Vec<u8>)>, DbEr
     let rows = raw(connection, &query, &[])?;
     let rows = rows
         .iter()
+        .filter(|row| row.get(2) == Some(&Cell::Null))
         .filter_map(|row| Some((integer(&row[0])?, bytes(&row[1])?)));
     Ok(rows.collect())
 }
