@@ -8,9 +8,10 @@
 //! ```
 //!
 //! Wrapped keys are rows of the register; this module only wraps, unwraps and keeps what it
-//! unwrapped. It knows no database.
+//! unwrapped, and what was checked with it. It knows no database.
 
 mod root;
+mod vouched;
 
 use std::{
     collections::HashMap,
@@ -26,6 +27,7 @@ use custos_core::{
 use zeroize::Zeroizing;
 
 pub use root::{RootFile, RootFileError, root_key_file, same_disk};
+pub use vouched::Vouched;
 
 use crate::ambient::Ambient;
 
@@ -99,6 +101,8 @@ pub struct Keyring {
     root: RootKey,
     /// Scope keys by scope; filled on first use, emptied of a scope when it is rotated.
     scopes: RwLock<HashMap<ScopeId, Arc<ScopeKeys>>>,
+    /// Rows that were checked.
+    pub vouched: Vouched,
 }
 
 impl Keyring {
@@ -108,6 +112,7 @@ impl Keyring {
             root_id: root.id,
             root: root.key,
             scopes: RwLock::default(),
+            vouched: Vouched::default(),
         }
     }
 

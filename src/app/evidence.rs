@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::{
     SignedIn,
     cases::{activity_scope, allowed, shown_states},
-    context::Room,
+    context::{Core, Room},
     deciding::Asking,
     entering::{Draft, Subject, Tx},
     error::Error,
@@ -31,11 +31,8 @@ use crate::{
     },
     policy::{
         Permit,
-        action::{
-            Correct, Download, LiftRestriction, MakeBundle, OfferExhibit, OpenView, ReadHistory,
-            ReadItem, RecordTransfer, Restrict, RuleOnExhibit, Serve, TakeReceipt,
-        },
-        facts::{ItemState, Purpose as PolicyPurpose, PurposeCode, Resource},
+        action::{Action, LiftRestriction, ReadItem, Restrict},
+        facts::{Facts, Item, ItemState, Purpose as PolicyPurpose, PurposeCode, Resource},
     },
 };
 
@@ -127,7 +124,11 @@ pub struct ItemPage {
 /// # Errors
 /// Refused, which is told as not found where the person may not know of the item.
 pub async fn read_item(room: &Room, who: &SignedIn, item: ItemId) -> Result<ItemPage, Error> {
-    Ok(room.writer.submit(Read { who: *who, item }).await?.output)
+    let done = room.writer.submit(Read { who: *who, item }).await?;
+    let (mut page, asking, item) = done.output;
+    // Of the same facts, and no permit: the writer's thread need not decide it.
+    page.may = may(&room.core, &asking, &item);
+    Ok(page)
 }
 
 /// Restricts an item: from now on those who need it least do not know of it.
@@ -166,9 +167,10 @@ struct Read {
 }
 
 impl Command for Read {
-    type Output = ItemPage;
+    /// What is shown but for what may be done, and the facts on which that is decided.
+    type Output = (ItemPage, Asking, Item);
 
-    fn run(self, tx: &mut Tx<'_>) -> Result<ItemPage, Stop> {
+    fn run(self, tx: &mut Tx<'_>) -> Result<Self::Output, Stop> {
         let asking = tx.asking(&self.who)?;
         let facts = tx.item::<ReadItem>(&asking, self.item)?;
         let resource = Resource::Item(facts.item.clone());
@@ -176,7 +178,8 @@ impl Command for Read {
         let draft = of_item("read", &facts, activity_scope(&asking, &facts.case))
             .permitted(tx.acting(&asking, Some(facts.item.case)), &permit);
         tx.enter(draft)?;
-        shown(tx, &asking, &facts, &permit)
+        let page = shown(tx, &asking, &facts, &permit, MayOnItem::default())?;
+        Ok((page, asking, facts.item))
     }
 }
 
@@ -186,6 +189,7 @@ fn shown(
     asking: &Asking,
     facts: &ItemFacts,
     permit: &Permit<ReadItem>,
+    may: MayOnItem,
 ) -> Result<ItemPage, Stop> {
     let core = tx.core;
     let row = evidence::get(tx.connection, &core.keyring, permit)?.ok_or(Error::NotFound)?;
@@ -219,7 +223,7 @@ fn shown(
         states: shown_states(asking, &facts.item),
         derived,
         filed,
-        may: may(tx, asking, &Resource::Item(facts.item.clone())),
+        may,
     })
 }
 
@@ -239,35 +243,62 @@ pub(super) fn upon(
         let Some(permit) = allowed::<ReadItem>(tx, asking, &resource) else {
             return Ok(None);
         };
-        let page = shown(tx, asking, facts, &permit)?;
+        let may = may(tx.core, asking, &facts.item);
+        let page = shown(tx, asking, facts, &permit, may)?;
         Ok(Some(Tag::of(tx.core, &page)))
     })
 }
 
 /// What would be permitted; a purpose that is asked for later is taken as given.
-fn may(tx: &Tx<'_>, asking: &Asking, resource: &Resource) -> MayOnItem {
+fn may(core: &Core, asking: &Asking, item: &Item) -> MayOnItem {
     let given = PolicyPurpose::new(PurposeCode::Investigation, "a purpose will be asked for");
-    let asking = &Asking {
-        actor: asking.actor.clone(),
-        context: asking.context.clone().with_purpose(given),
+    let restricted = item.states.contains(&ItemState::Restricted);
+    let actions = [
+        Action::OpenView,
+        Action::Download,
+        Action::ReadHistory,
+        Action::TakeReceipt,
+        Action::MakeBundle,
+        Action::Serve,
+        Action::Restrict,
+        Action::LiftRestriction,
+        Action::Correct,
+        Action::RecordTransfer,
+        Action::OfferExhibit,
+        Action::RuleOnExhibit,
+    ];
+    let facts = Facts {
+        actor: &asking.actor,
+        resource: &Resource::Item(item.clone()),
+        context: &asking.context.clone().with_purpose(given),
     };
-    let restricted = matches!(
-        resource,
-        Resource::Item(item) if item.states.contains(&ItemState::Restricted)
-    );
+    let [
+        view,
+        download,
+        history,
+        receipt,
+        bundle,
+        serve,
+        restrict,
+        lift_restriction,
+        correct,
+        record_transfer,
+        offer_exhibit,
+        rule_on_exhibit,
+    ] = core.engine.offers(actions, facts);
     MayOnItem {
-        view: allowed::<OpenView>(tx, asking, resource).is_some(),
-        download: allowed::<Download>(tx, asking, resource).is_some(),
-        history: allowed::<ReadHistory>(tx, asking, resource).is_some(),
-        receipt: allowed::<TakeReceipt>(tx, asking, resource).is_some(),
-        bundle: allowed::<MakeBundle>(tx, asking, resource).is_some(),
-        serve: allowed::<Serve>(tx, asking, resource).is_some(),
-        restrict: !restricted && allowed::<Restrict>(tx, asking, resource).is_some(),
-        lift_restriction: restricted && allowed::<LiftRestriction>(tx, asking, resource).is_some(),
-        correct: allowed::<Correct>(tx, asking, resource).is_some(),
-        record_transfer: allowed::<RecordTransfer>(tx, asking, resource).is_some(),
-        offer_exhibit: allowed::<OfferExhibit>(tx, asking, resource).is_some(),
-        rule_on_exhibit: allowed::<RuleOnExhibit>(tx, asking, resource).is_some(),
+        view,
+        download,
+        history,
+        receipt,
+        bundle,
+        serve,
+        restrict: restrict && !restricted,
+        lift_restriction: lift_restriction && restricted,
+        correct,
+        record_transfer,
+        offer_exhibit,
+        rule_on_exhibit,
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A thread of its own owns the writing connection. It waits for a command, takes with it all
 //! that wait by then, and commits them together; the next batch forms while this one syncs.
-//! After a batch of several it waits for their callers, for a quarter of what the batch took
-//! at most; a lone caller is never delayed. Each command runs in a savepoint: it
+//! After a batch of several it waits for their callers, as long as the sync took at most, which is
+//! what a batch more would cost; a lone caller is never delayed. Each command runs in a savepoint: it
 //! reads facts, decides, enters what it does and changes rows. Its caller is answered after
 //! the commit, never before.
 
@@ -33,9 +33,7 @@ use crate::db::{
 const MAX_BATCH_COMMANDS: usize = 512;
 /// Commands that wait before further callers wait to be heard.
 const MAX_WAITING_COMMANDS: usize = 4_096;
-/// The part of a batch's own time for which the next one waits for callers who were in it.
-const PATIENCE_PART: u32 = 4;
-/// The longest such wait.
+/// The longest wait for callers who were in the batch before.
 const MAX_PATIENCE: Duration = Duration::from_millis(2);
 /// How long a server that is gone is waited for.
 const RECONNECTING: Duration = Duration::from_secs(30);
@@ -245,7 +243,7 @@ struct Thread {
     stock: Stock,
     /// Commands of the last batch.
     crowd: usize,
-    /// How long the next batch waits for as many.
+    /// How long the next batch waits for as many: as long as the last one's sync took.
     patience: Duration,
     size: watch::Sender<u64>,
 }
@@ -255,10 +253,8 @@ impl Thread {
         while let Some(first) = receiver.blocking_recv() {
             let mut jobs = vec![first];
             self.gather(&mut jobs, &mut receiver);
-            let (crowd, begin) = (jobs.len(), Instant::now());
+            self.crowd = jobs.len();
             let result = self.batch(jobs);
-            self.crowd = crowd;
-            self.patience = (begin.elapsed() / PATIENCE_PART).min(MAX_PATIENCE);
             if let Err(error) = result {
                 error!(%error, "the custody log can't be written; the writer stops");
                 return;
@@ -357,6 +353,7 @@ impl Thread {
         };
         let mut outcomes = Vec::with_capacity(jobs.len());
         let waiting = &mut jobs;
+        let mut ready = Instant::now();
         let result: Result<(), Error> = dialect::write(&mut self.connection, |connection| {
             // Another process may have moved the head; what is in the database decides.
             let stored = head::read(connection)?.ok_or(DbError::HeadMoved)?;
@@ -371,14 +368,20 @@ impl Thread {
             if head.size() != before.size() {
                 head::advance(connection, &before, &head)?;
             }
+            ready = Instant::now();
             Ok(())
         });
+        self.patience = ready.elapsed().min(MAX_PATIENCE);
         match result {
             Ok(()) => {
                 self.head = head;
+                core.keyring.vouched.settle();
                 Ok(jobs.into_iter().zip(outcomes).collect())
             }
-            Err(error) => Err(Failed { error, jobs }),
+            Err(error) => {
+                core.keyring.vouched.undo();
+                Err(Failed { error, jobs })
+            }
         }
     }
 }
@@ -437,6 +440,7 @@ fn attempt(
     }
     *head = before;
     ground.known.forget();
+    ground.core.keyring.vouched.undo();
     Ok(Err(stop))
 }
 

@@ -37,7 +37,7 @@ pub enum AnyConnection {
 /// What a connection is for: how long a server lets it take, and be silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// Requests: a reader of the pool.
+    /// Requests: a reader of the pool, which can't write.
     Serve,
     /// The writer.
     Write,
@@ -74,7 +74,7 @@ pub fn connect_for(at: &Location, work: Work) -> Result<AnyConnection, DbError> 
             let path = path
                 .to_str()
                 .ok_or_else(|| DbError::Pool("its path is not UTF-8".into()))?;
-            sqlite::connect(path).map(AnyConnection::Sqlite)
+            sqlite::connect(path, work).map(AnyConnection::Sqlite)
         }
         #[cfg(feature = "postgres")]
         Location::Server(url) => postgres::connect(url, work).map(AnyConnection::Postgres),
@@ -164,7 +164,7 @@ pub fn savepoint<T, E: From<diesel::result::Error>>(
     }
 }
 
-/// Runs `read` on one moment of the database, and lets it write nothing. Not within another.
+/// Runs `read` on one moment of the database; nothing that it writes is kept. Not within another.
 ///
 /// # Errors
 /// The moment can't be fixed, or given up.
@@ -178,13 +178,16 @@ pub fn snapshot<T>(
     Ok(value)
 }
 
-/// Fixes one moment of the database for what `connection` reads from here on; it can't write.
+/// Fixes one moment of the database for what `connection` reads from here on. What it writes does
+/// not outlast it.
 ///
 /// # Errors
 /// It can't be fixed.
 pub fn fix_moment(connection: &mut AnyConnection) -> Result<(), DbError> {
     Ok(connection.batch_execute(match connection {
-        AnyConnection::Sqlite(_) => "SAVEPOINT snapshot; PRAGMA query_only = ON;",
+        // A statement that was prepared outlives it; to turn `query_only` on and off here would
+        // have each prepared anew.
+        AnyConnection::Sqlite(_) => "SAVEPOINT snapshot",
         #[cfg(feature = "postgres")]
         AnyConnection::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     })?)
@@ -196,7 +199,7 @@ pub fn fix_moment(connection: &mut AnyConnection) -> Result<(), DbError> {
 /// The connection is lost.
 pub fn leave_moment(connection: &mut AnyConnection) -> Result<(), DbError> {
     Ok(connection.batch_execute(match connection {
-        AnyConnection::Sqlite(_) => "PRAGMA query_only = OFF; RELEASE snapshot;",
+        AnyConnection::Sqlite(_) => "ROLLBACK TO snapshot; RELEASE snapshot",
         // Also after a query that failed, which is told by that query.
         #[cfg(feature = "postgres")]
         AnyConnection::Postgres(_) => "COMMIT",

@@ -23,12 +23,12 @@ use super::{
     Connection, DbError,
     decide::CaseFacts,
     entries::{self, Chain, LINKED, Linked, linked},
-    evidence::{ItemRow, RawItem},
+    evidence::{ItemRow, RawItem, RawState},
     filings::{Correction, Filed},
     head::signed,
     keys,
     rows::id,
-    schema::{entries as entries_table, filings as filings_table, items, servings},
+    schema::{entries as entries_table, filings as filings_table, items, servings, states},
 };
 use crate::{
     keyring::Keyring,
@@ -193,14 +193,15 @@ pub fn every<T: Send>(
 ) -> Result<(), DbError> {
     let (mut after, mut handed) = (0, 0);
     let next = || {
-        let raw: Vec<RawItem> = items::table
+        let raw: Vec<(RawItem, Option<RawState>)> = items::table
+            .left_join(states::table.on(states::id.eq(items::id)))
             .filter(items::scope_id.eq(case.scope.as_bytes().to_vec()))
             .filter(items::nth.gt(after))
             .order(items::nth)
             .limit(signed(TOGETHER as u64))
-            .select(RawItem::as_select())
+            .select((RawItem::as_select(), Option::<RawState>::as_select()))
             .load(connection)?;
-        let Some(last) = raw.last() else {
+        let Some((last, _)) = raw.last() else {
             return Ok(None);
         };
         after = last.nth;
@@ -235,10 +236,11 @@ pub fn some(
             return Ok(None);
         };
         let named: Vec<&[u8]> = named.iter().map(|id| id.as_bytes().as_slice()).collect();
-        let raw: Vec<RawItem> = items::table
+        let raw = items::table
+            .left_join(states::table.on(states::id.eq(items::id)))
             .filter(items::id.eq_any(named))
             .filter(items::case_id.eq(case.case.id.as_bytes().to_vec()))
-            .select(RawItem::as_select())
+            .select((RawItem::as_select(), Option::<RawState>::as_select()))
             .load(connection)?;
         Read::of(connection, keyring, case, raw).map(Some)
     };
@@ -265,9 +267,10 @@ pub fn listed(
 ) -> Result<Vec<Checked>, DbError> {
     let keys = keys::scope(connection, keyring, case.scope)?;
     let ids: Vec<Vec<u8>> = named.iter().map(|(id, _)| id.as_bytes().to_vec()).collect();
-    let raw: Vec<RawItem> = items::table
+    let raw = items::table
+        .left_join(states::table.on(states::id.eq(items::id)))
         .filter(items::id.eq_any(ids))
-        .select(RawItem::as_select())
+        .select((RawItem::as_select(), Option::<RawState>::as_select()))
         .load(connection)?;
     let mut lying: HashMap<Vec<u8>, Lying> = beside(connection, raw)?
         .into_iter()
@@ -279,7 +282,7 @@ pub fn listed(
         if lying.mark() != *mark {
             return Err(damaged());
         }
-        let read = lying.read(&keys, &mut |_| Ok(()))?;
+        let read = lying.read(*mark, &keys, &mut |_| Ok(()))?;
         let is_permitted = permits.iter().any(|permit| permit.covers(&read.facts));
         is_permitted.then_some(read).ok_or_else(damaged)
     };

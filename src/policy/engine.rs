@@ -7,10 +7,13 @@ use std::{
 };
 
 use cedar_policy::{
-    ActionConstraint, AuthorizationError, Authorizer, Decision, Entities, EntityUid, Policy,
-    PolicyId, PolicySet, Request, Schema, ValidationMode, Validator,
+    ActionConstraint, AuthorizationError, Authorizer, Decision, Entities, Entity, EntityUid,
+    Policy, PolicyId, PolicySet, Request, Schema, ValidationMode, Validator,
 };
-use custos_core::hash::Hash;
+use custos_core::{
+    hash::Hash,
+    ids::{CaseId, ItemId},
+};
 use tracing::error;
 
 use super::{
@@ -80,6 +83,9 @@ pub struct Engine {
 /// not apply, and would be most of the work.
 struct Rules {
     action: EntityUid,
+    /// The action with its groups, which the facts join. Without them policies on a group, forbids
+    /// too, would be lost without a word.
+    acts: Vec<Entity>,
     policies: PolicySet,
     /// What they look at of an item.
     looks: Looks,
@@ -155,12 +161,36 @@ impl Engine {
     /// # Errors
     /// A refusal: nothing permitted it, something forbade it, or anything went wrong.
     pub fn decide<A: ActionKind>(&self, facts: Facts<'_>) -> Result<Permit<A>, Refusal> {
-        let (decision, policies) = self.evaluate(A::ACTION, facts);
+        self.ruled(facts, self.prepare(A::ACTION, facts))
+    }
+
+    fn ruled<A: ActionKind>(
+        &self,
+        facts: Facts<'_>,
+        asked: Result<Asked, Unprojectable>,
+    ) -> Result<Permit<A>, Refusal> {
+        let (decision, policies) = self.evaluate(A::ACTION, asked);
         let ruling = Ruling::new(A::ACTION, facts, policies, self.set_hash);
         match decision {
             Decision::Allow => Ok(Permit::new(ruling)),
             Decision::Deny => Err(Refusal::new(ruling)),
         }
+    }
+
+    /// Whether each of these actions would be permitted, where a refusal is no event: offering
+    /// buttons.
+    pub fn offers<const N: usize>(&self, actions: [Action; N], facts: Facts<'_>) -> [bool; N] {
+        let told = match self.told_all(facts) {
+            Ok(told) => told,
+            Err(cause) => {
+                error!(cause = %cause, "facts could not be told to the policies; nothing is offered");
+                return [false; N];
+            }
+        };
+        actions.map(|action| {
+            let asked = self.ask(action, told.clone());
+            self.evaluate(action, asked).0 == Decision::Allow
+        })
     }
 
     /// The class of items that this action's policies can't tell from `item`.
@@ -174,25 +204,41 @@ impl Engine {
         CaseClass::of(standing, case, self.rules[A::ACTION.number()].looks_at_case)
     }
 
-    /// Decides one action on every item of a class at once; nothing where it is refused, which
-    /// is no event when a list is filtered.
-    pub fn decide_class<A: ActionKind>(
+    /// Decides one action on every item of each of these classes, in their order; nothing where
+    /// it is refused, which is no event when a list is filtered.
+    pub fn decide_classes<'c, A: ActionKind>(
         &self,
         (actor, context): (&Actor, &Context),
-        class: &ItemClass,
-    ) -> Option<ClassPermit<A>> {
-        // Made for another action, the class may leave out what this one looks at.
-        if class.looks() != self.rules[A::ACTION.number()].looks {
-            return None;
-        }
-        let resource = Resource::Item(class.item());
-        let facts = Facts {
-            actor,
-            resource: &resource,
-            context,
+        classes: impl IntoIterator<Item = &'c ItemClass>,
+    ) -> Vec<Option<ClassPermit<A>>> {
+        // Classes of one case differ only in what is told of the item.
+        let mut shared: Option<((CaseId, ItemId), Asked)> = None;
+        let decide = |class: &ItemClass| {
+            // Made for another action, the class may leave out what this one looks at.
+            if class.looks() != self.rules[A::ACTION.number()].looks {
+                return None;
+            }
+            let item = class.item();
+            let of = (item.case, item.id);
+            let resource = Resource::Item(item);
+            let facts = Facts {
+                actor,
+                resource: &resource,
+                context,
+            };
+            let question = match &shared {
+                Some((as_before, question)) if *as_before == of => Ok(question.clone()),
+                _ => self.told(facts).and_then(|told| self.ask(A::ACTION, told)),
+            };
+            let asked = question.and_then(|mut question| {
+                shared = Some((of, question.clone()));
+                question.entities = self.on(question.entities, &resource)?;
+                Ok(question)
+            });
+            let permit = self.ruled::<A>(facts, asked).ok()?;
+            Some(ClassPermit::new(&permit, class.clone()))
         };
-        let permit = self.decide::<A>(facts).ok()?;
-        Some(ClassPermit::new(&permit, class.clone()))
+        classes.into_iter().map(decide).collect()
     }
 
     /// The refusal for an id that names nothing, so that it is entered like a hidden one.
@@ -202,14 +248,13 @@ impl Engine {
     }
 
     /// The decision and the ids of the policies that made it.
-    fn evaluate(&self, action: Action, facts: Facts<'_>) -> (Decision, Vec<String>) {
-        let answer = self.prepare(action, facts).and_then(|(request, entities)| {
-            Ok(answer(
-                &self.rules[action.number()].policies,
-                &request,
-                &entities,
-            )?)
-        });
+    fn evaluate(
+        &self,
+        action: Action,
+        asked: Result<Asked, Unprojectable>,
+    ) -> (Decision, Vec<String>) {
+        let policies = &self.rules[action.number()].policies;
+        let answer = asked.and_then(|asked| Ok(answer(policies, &asked.request, &asked.entities)?));
         answer.unwrap_or_else(|cause| {
             error!(action = %action, cause = %cause, "a policy decision failed and was denied");
             (Decision::Deny, vec![POLICY_ERROR.to_owned()])
@@ -217,26 +262,60 @@ impl Engine {
     }
 
     /// Puts a question into Cedar's terms, checked against the schema.
-    pub(super) fn prepare(
-        &self,
-        action: Action,
-        facts: Facts<'_>,
-    ) -> Result<(Request, Entities), Unprojectable> {
-        let principal = self.types.principal(facts)?;
-        let request = Request::new(
-            principal.uid(),
-            self.rules[action.number()].action.clone(),
-            self.types.resource_uid(facts.resource),
-            self.types.context(facts.context)?,
-            Some(&self.schema),
-        )?;
-        let resource = self.types.resource(facts.resource)?;
-        let entities = std::iter::once(principal).chain(resource);
-        // Without the schema the actions would have no groups, and policies on a group,
-        // forbids too, would be lost without a word.
-        let entities = Entities::from_entities(entities, Some(&self.schema))?;
-        Ok((request, entities))
+    pub(super) fn prepare(&self, action: Action, facts: Facts<'_>) -> Result<Asked, Unprojectable> {
+        self.ask(action, self.told_all(facts)?)
     }
+
+    fn told_all(&self, facts: Facts<'_>) -> Result<Told, Unprojectable> {
+        let mut told = self.told(facts)?;
+        told.entities = self.on(told.entities, facts.resource)?;
+        Ok(told)
+    }
+
+    /// Who asks, and how; of the resource its name.
+    fn told(&self, facts: Facts<'_>) -> Result<Told, Unprojectable> {
+        let principal = self.types.principal(facts)?;
+        Ok(Told {
+            principal: principal.uid(),
+            resource: self.types.resource_uid(facts.resource),
+            context: self.types.context(facts.context)?,
+            entities: Entities::empty().add_entities([principal], Some(&self.schema))?,
+        })
+    }
+
+    /// With what is told of the resource.
+    fn on(&self, known: Entities, resource: &Resource) -> Result<Entities, Unprojectable> {
+        match self.types.resource(resource)? {
+            Some(resource) => Ok(known.add_entities([resource], Some(&self.schema))?),
+            None => Ok(known),
+        }
+    }
+
+    fn ask(&self, action: Action, told: Told) -> Result<Asked, Unprojectable> {
+        let rules = &self.rules[action.number()];
+        let (who, what) = (told.principal, told.resource);
+        let action = rules.action.clone();
+        let request = Request::new(who, action, what, told.context, Some(&self.schema))?;
+        let acts = rules.acts.iter().cloned();
+        let entities = told.entities.add_entities(acts, None)?;
+        Ok(Asked { request, entities })
+    }
+}
+
+/// Facts in Cedar's terms, before an action is asked about.
+#[derive(Clone)]
+struct Told {
+    principal: EntityUid,
+    resource: EntityUid,
+    context: cedar_policy::Context,
+    entities: Entities,
+}
+
+/// A question in Cedar's terms.
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) request: Request,
+    pub(super) entities: Entities,
 }
 
 /// What the policies answer. Any error is an error of the whole (F13): Cedar itself would
@@ -267,6 +346,8 @@ fn rules_of(
         .ok_or(LoadError::Action(action))?
         .collect();
     let is_in = |named: &EntityUid| *named == uid || groups.contains(named);
+    let acts = declared.iter().filter(|entity| is_in(&entity.uid()));
+    let acts = acts.cloned().collect();
     let concerning = policies
         .policies()
         .filter(|policy| match policy.action_constraint() {
@@ -277,6 +358,7 @@ fn rules_of(
     let policies = PolicySet::from_policies(concerning.cloned())
         .expect("policies of one set have ids of their own");
     Ok(Rules {
+        acts,
         action: uid,
         looks: Looks::of(Kind::Item, policies.policies()),
         looks_at_case: Looks::of(Kind::Case, policies.policies()),

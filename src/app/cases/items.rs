@@ -40,6 +40,7 @@ use crate::{
     policy::{
         ClassPermit, Permit,
         action::{ReadCase, ReadItem},
+        classes::ItemClass,
         facts::Resource,
     },
 };
@@ -233,10 +234,12 @@ impl Reading<'_> {
     pub(super) fn items(&mut self, asked: &Asked, wanted: &Wanted) -> Result<ItemList, Error> {
         let (core, index, case) = (self.core, self.index, self.ground.facts.case.id);
         self.refuse_damaged()?;
-        let permitted: Vec<(ClassPermit<ReadItem>, &Class)> = index
-            .classes()
-            .iter()
-            .filter_map(|class| Some((self.permit(class)?, class)))
+        let classes = index.classes();
+        let decided = self.decided(classes.iter().map(|class| &class.class));
+        let permitted: Vec<(ClassPermit<ReadItem>, &Class)> = decided
+            .into_iter()
+            .zip(classes)
+            .filter_map(|(permit, class)| Some((permit?, class)))
             .collect();
         let shown: Vec<(&Class, Shown)> = permitted
             .iter()
@@ -272,11 +275,13 @@ impl Reading<'_> {
         })
     }
 
-    fn permit(&self, class: &Class) -> Option<ClassPermit<ReadItem>> {
+    fn decided<'c>(
+        &self,
+        classes: impl IntoIterator<Item = &'c ItemClass>,
+    ) -> Vec<Option<ClassPermit<ReadItem>>> {
         let asking = &self.ground.asking;
-        self.core
-            .engine
-            .decide_class((&asking.actor, &asking.context), &class.class)
+        let engine = &self.core.engine;
+        engine.decide_classes((&asking.actor, &asking.context), classes)
     }
 
     /// Nobody knows which states an item has whose rows are damaged. Whoever may know of every
@@ -286,10 +291,9 @@ impl Reading<'_> {
         let Some((item, class)) = self.index.damaged(engine, self.ground.facts.case.id) else {
             return Ok(());
         };
-        let asking = &self.ground.asking;
-        match engine.decide_class::<ReadItem>((&asking.actor, &asking.context), &class) {
-            Some(_) => Err(DbError::damaged("items", item, "it could not be listed").into()),
-            None => Ok(()),
+        match self.decided([&class])[..] {
+            [None] => Ok(()),
+            _ => Err(DbError::damaged("items", item, "it could not be listed").into()),
         }
     }
 }

@@ -6,6 +6,7 @@ mod overview;
 mod pages;
 mod searches;
 mod sight;
+mod used;
 
 use custos_core::{
     event::Entry,

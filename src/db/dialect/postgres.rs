@@ -106,6 +106,7 @@ fn settle(server: &mut PgConnection, work: Work) -> Result<(), DbError> {
         Work::Write => ("60s", "12s", "10s"),
         Work::Examine => ("6h", "60s", "1h"),
     };
+    let read_only = if work == Work::Serve { "on" } else { "off" };
     let query = format!(
         "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false), \
          set_config('search_path', quote_ident(current_schema()), false), \
@@ -113,6 +114,7 @@ fn settle(server: &mut PgConnection, work: Work) -> Result<(), DbError> {
          set_config('lock_timeout', '{lock}', false), \
          set_config('idle_in_transaction_session_timeout', '{idle}', false), \
          set_config('default_transaction_isolation', 'read committed', false), \
+         set_config('default_transaction_read_only', '{read_only}', false), \
          set_config('bytea_output', 'hex', false)"
     );
     let row = one(server, &query)?;

@@ -10,7 +10,7 @@ use diesel::{
     sql_query, sql_types::Text,
 };
 
-use super::{AnyConnection, Cell, Depth, raw};
+use super::{AnyConnection, Cell, Depth, Work, raw};
 use crate::db::DbError;
 
 /// SQLite's first version without the WAL-reset bug that loses commits.
@@ -38,11 +38,11 @@ const PRAGMAS: [(&str, &str, &str); 6] = [
 /// The last connection to a database holds it for a moment while it closes, and SQLite then
 /// answers a new one "locked" without waiting; so this tries again for as long as a reader
 /// would wait for the writer.
-pub(super) fn connect(path: &str) -> Result<SqliteConnection, DbError> {
+pub(super) fn connect(path: &str, work: Work) -> Result<SqliteConnection, DbError> {
     let mut sqlite = SqliteConnection::establish(path)?;
     let give_up = Instant::now() + Duration::from_millis(BUSY_TIMEOUT_MS.into());
     loop {
-        match settle(&mut sqlite) {
+        match settle(&mut sqlite, work) {
             Err(DbError::Query(error)) if is_locked(&error) && Instant::now() < give_up => {
                 thread::sleep(CLOSING_PAUSE);
             }
@@ -59,7 +59,7 @@ fn is_locked(error: &diesel::result::Error) -> bool {
     )
 }
 
-fn settle(sqlite: &mut SqliteConnection) -> Result<(), DbError> {
+fn settle(sqlite: &mut SqliteConnection, work: Work) -> Result<(), DbError> {
     check_version(sqlite)?;
     sqlite.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};"))?;
     for (pragma, set, read) in PRAGMAS {
@@ -78,6 +78,9 @@ fn settle(sqlite: &mut SqliteConnection) -> Result<(), DbError> {
                 got,
             });
         }
+    }
+    if work == Work::Serve {
+        sqlite.batch_execute("PRAGMA query_only = ON")?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ use crate::{
         filings::{self, Correction, Raw as RawFiling},
         keys,
         rows::id,
-        schema::{entries as entries_table, servings, states},
+        schema::{entries as entries_table, servings},
     },
     keyring::{Keyring, ScopeKeys},
 };
@@ -49,7 +49,7 @@ impl Read {
         connection: &mut Connection,
         keyring: &Keyring,
         case: &CaseFacts,
-        raw: Vec<RawItem>,
+        raw: Vec<(RawItem, Option<RawState>)>,
     ) -> Result<Self, DbError> {
         let lying = beside(connection, raw)?;
         let entries = entries_of(connection, keyring, case, &lying)?;
@@ -148,7 +148,7 @@ impl<'a, P> Checking<'a, P> {
             entries,
             opened: Vec::new(),
         };
-        lying.read(keys, &mut |(row, salt, entry)| match row {
+        lying.read(lying.mark(), keys, &mut |(row, salt, entry)| match row {
             Vouched::Item(row) => vouching.check(row, salt, entry),
             Vouched::State(row) => vouching.check(row, salt, entry),
             Vouched::Serving(row) => vouching.check(row, salt, entry),
@@ -161,16 +161,12 @@ fn join<T>(running: thread::ScopedJoinHandle<'_, T>) -> T {
     running.join().expect("checking rows does not panic")
 }
 
-/// Reads what stands beside these items.
+/// Reads what else stands beside these items and their states.
 pub(super) fn beside(
     connection: &mut Connection,
-    raw: Vec<RawItem>,
+    raw: Vec<(RawItem, Option<RawState>)>,
 ) -> Result<Vec<Lying>, DbError> {
-    let ids: Vec<&[u8]> = raw.iter().map(|item| item.id.as_slice()).collect();
-    let states: Vec<RawState> = states::table
-        .filter(states::id.eq_any(&ids))
-        .select(RawState::as_select())
-        .load(connection)?;
+    let ids: Vec<&[u8]> = raw.iter().map(|(item, _)| item.id.as_slice()).collect();
     let served: Vec<RawServing> = servings::table
         .filter(servings::item_id.eq_any(&ids))
         .filter(servings::status.eq("served"))
@@ -178,10 +174,6 @@ pub(super) fn beside(
         .select(RawServing::as_select())
         .load(connection)?;
     let corrected = filings::of_items::<Correction>(connection, &ids)?;
-    let mut states: HashMap<Vec<u8>, RawState> = states
-        .into_iter()
-        .map(|state| (state.id.clone(), state))
-        .collect();
     let mut servings: HashMap<Vec<u8>, Vec<RawServing>> = HashMap::new();
     for serving in served {
         let of_item = servings.entry(serving.item_id.clone());
@@ -194,8 +186,8 @@ pub(super) fn beside(
             of_item.or_default().push(correction);
         }
     }
-    let lying = |item: RawItem| Lying {
-        state: states.remove(&item.id),
+    let lying = |(item, state): (RawItem, Option<RawState>)| Lying {
+        state,
         servings: servings.remove(&item.id).unwrap_or_default(),
         corrections: corrections.remove(&item.id).unwrap_or_default(),
         item,

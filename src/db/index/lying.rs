@@ -78,9 +78,10 @@ impl Lying {
         std::array::from_fn(|at| hash.as_bytes()[at])
     }
 
-    /// What the rows tell, each handed to `check` with its salt and entry.
+    /// What the rows tell, each handed to `check` with its salt and entry; `mark` is theirs.
     pub(super) fn read<'a>(
         &'a self,
+        mark: Mark,
         keys: &ScopeKeys,
         check: &mut impl FnMut((Vouched<'_>, &'a [u8], &'a [u8])) -> Result<(), DbError>,
     ) -> Result<Checked, DbError> {
@@ -119,7 +120,7 @@ impl Lying {
             row,
             facts,
             corrected,
-            mark: self.mark(),
+            mark,
         })
     }
 }

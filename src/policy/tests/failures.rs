@@ -12,7 +12,7 @@ use super::{
 };
 use crate::policy::{
     action::{Action, OpenView, ReadItem},
-    engine::{Engine, LoadError, POLICY_ERROR, read_policies},
+    engine::{Asked, Engine, LoadError, POLICY_ERROR, read_policies},
     facts::{Assignment, CaseRole, Facts, Resource, ResourceId, ResourceKind},
     source::{Source, SourceError},
 };
@@ -117,7 +117,7 @@ fn the_policies_left_aside_for_an_action_would_not_have_spoken() {
                 resource: &resource,
                 context: &context,
             };
-            let Ok((request, entities)) = engine.prepare(action, facts) else {
+            let Ok(Asked { request, entities }) = engine.prepare(action, facts) else {
                 continue;
             };
             let response = Authorizer::new().is_authorized(&request, &all, &entities);

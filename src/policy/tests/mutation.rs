@@ -16,7 +16,7 @@ use super::{
 };
 use crate::policy::{
     action::Action,
-    engine::{Engine, read_policies},
+    engine::{Asked, Engine, read_policies},
     facts::Facts,
     source::Source,
 };
@@ -119,7 +119,7 @@ fn ask(engine: &Engine, who: &Who, on: On) -> Vec<Question> {
     let mut questions = Vec::new();
     for &action in Action::ALL {
         // What the schema does not let be asked is not a matter of policies.
-        let Ok((request, entities)) = engine.prepare(action, facts) else {
+        let Ok(Asked { request, entities }) = engine.prepare(action, facts) else {
             continue;
         };
         if plain {
