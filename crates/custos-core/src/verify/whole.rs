@@ -1,7 +1,9 @@
 //! The whole public log, checked from its files: what anyone can do who holds a copy of it.
 //!
 //! Every entry is hashed; every hash tile must be what its entries make, and the root must be
-//! the one that was signed. Memory: one entry bundle and a tile for each level.
+//! the one that was signed. Memory: a few entry bundles and a tile for each level.
+
+use std::{sync::mpsc::sync_channel, thread};
 
 use crate::{
     checkpoint::{Checkpoint, LogKeys, LogKeysError, SignedCheckpoint},
@@ -14,6 +16,8 @@ use crate::{
 
 /// Leaf data of a custody entry: `0x01 | C[32]`.
 const ENTRY_BYTES: usize = 1 + Hash::BYTES;
+/// Entry bundles that are hashed ahead.
+const AHEAD_BUNDLES: usize = 16;
 
 /// What was found in a log that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,13 +71,16 @@ pub enum WholeError<E> {
 /// Checks that all entries and tiles of a log are those that the checkpoint was signed for.
 /// `read` gives the bytes of one file of the log, `progress` is told how many entries were checked.
 ///
+/// Entries are read and hashed on a thread of their own, ahead of the tree that is made of them.
+///
 /// # Errors
 /// See [`WholeError`]; the checkpoint's signatures are for the caller to check.
-pub fn check_whole<E>(
+pub fn check_whole<E: Send>(
     checkpoint: &Checkpoint,
-    read: impl FnMut(TilePath) -> Result<Vec<u8>, E>,
+    read: impl Fn(TilePath) -> Result<Vec<u8>, E> + Sync,
     mut progress: impl FnMut(u64),
 ) -> Result<WholeLog, WholeError<E>> {
+    let read = &read;
     let mut walk = Walk {
         read,
         edge: Edge::default(),
@@ -83,10 +90,30 @@ pub fn check_whole<E>(
             controls: Vec::new(),
         },
     };
-    while walk.edge.size() < checkpoint.size() {
-        walk.bundle(checkpoint)?;
-        progress(walk.edge.size());
-    }
+    thread::scope(|scope| {
+        let (sender, bundles) = sync_channel(AHEAD_BUNDLES);
+        scope.spawn(move || {
+            for first in (0..checkpoint.size()).step_by(FULL_WIDTH.into()) {
+                let bundle = Bundle::of(checkpoint, first, read);
+                let is_last = bundle.is_err();
+                // Nobody takes it any more where something else was wrong.
+                if sender.send(bundle).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        for bundle in bundles {
+            let bundle = bundle?;
+            for leaf in bundle.leaves {
+                for tile in walk.edge.push(leaf) {
+                    walk.compare(&tile)?;
+                }
+            }
+            walk.log.controls.extend(bundle.controls);
+            progress(walk.edge.size());
+        }
+        Ok(())
+    })?;
     for tile in walk.edge.partial_since(0) {
         walk.compare(&tile)?;
     }
@@ -96,54 +123,69 @@ pub fn check_whole<E>(
     Ok(walk.log)
 }
 
+/// One entry bundle, each entry of it of a form that our logs have.
+struct Bundle {
+    leaves: Vec<Hash>,
+    controls: Vec<(LeafIndex, Control)>,
+}
+
+impl Bundle {
+    /// The bundle that begins with the entry `first`.
+    fn of<E>(
+        checkpoint: &Checkpoint,
+        first: u64,
+        read: impl Fn(TilePath) -> Result<Vec<u8>, E>,
+    ) -> Result<Self, WholeError<E>> {
+        let width = (checkpoint.size() - first).min(FULL_WIDTH.into()) as u16;
+        let path = path(Level::Entries, first / u64::from(FULL_WIDTH), width);
+        let bytes = read(path).map_err(|error| WholeError::Read(path, error))?;
+        let entries = parse_entry_bundle(&bytes, width).map_err(|_| WholeError::Form(path))?;
+        let mut bundle = Self {
+            leaves: Vec::with_capacity(entries.len()),
+            controls: Vec::new(),
+        };
+        for (index, leaf) in (first..).zip(entries) {
+            let control = control_of(leaf, index, checkpoint.origin())
+                .map_err(|what| WholeError::Entry(index, what))?;
+            bundle.controls.extend(control);
+            bundle.leaves.push(leaf_hash(leaf));
+        }
+        Ok(bundle)
+    }
+}
+
+/// The control entry that a leaf is, if it is one; or what is odd about it.
+fn control_of(
+    leaf: &[u8],
+    index: u64,
+    origin: &str,
+) -> Result<Option<(LeafIndex, Control)>, &'static str> {
+    if leaf.first() == Some(&0x01) && index > 0 {
+        let is_commitment = leaf.len() == ENTRY_BYTES;
+        return is_commitment.then_some(None).ok_or("no commitment");
+    }
+    let control = Control::parse_leaf(leaf).map_err(|_| "of no known form")?;
+    let begins = matches!(control.kind, ControlKind::Open | ControlKind::Succeed);
+    if begins != (index == 0) {
+        return Err("not where such a control entry stands");
+    }
+    if control.origin != origin {
+        return Err("of another log");
+    }
+    if control.previous.is_some() && control.predecessor().is_none() {
+        return Err("of a log whose predecessor it does not name");
+    }
+    let index = LeafIndex::new(index).map_err(|_| "out of range")?;
+    Ok(Some((index, control)))
+}
+
 struct Walk<R> {
     read: R,
     edge: Edge,
     log: WholeLog,
 }
 
-impl<E, R: FnMut(TilePath) -> Result<Vec<u8>, E>> Walk<R> {
-    /// The next entry bundle, and every hash tile that it completes.
-    fn bundle(&mut self, checkpoint: &Checkpoint) -> Result<(), WholeError<E>> {
-        let first = self.edge.size();
-        let width = (checkpoint.size() - first).min(FULL_WIDTH.into()) as u16;
-        let path = path(Level::Entries, first / u64::from(FULL_WIDTH), width);
-        let bytes = (self.read)(path).map_err(|error| WholeError::Read(path, error))?;
-        let entries = parse_entry_bundle(&bytes, width).map_err(|_| WholeError::Form(path))?;
-        for entry in entries {
-            self.entry(entry, checkpoint.origin())?;
-            for tile in self.edge.push(leaf_hash(entry)) {
-                self.compare(&tile)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, leaf: &[u8], origin: &str) -> Result<(), WholeError<E>> {
-        let index = self.edge.size();
-        let odd = |what| WholeError::Entry(index, what);
-        if leaf.first() == Some(&0x01) && index > 0 {
-            let is_commitment = leaf.len() == ENTRY_BYTES;
-            return is_commitment
-                .then_some(())
-                .ok_or_else(|| odd("no commitment"));
-        }
-        let control = Control::parse_leaf(leaf).map_err(|_| odd("of no known form"))?;
-        let begins = matches!(control.kind, ControlKind::Open | ControlKind::Succeed);
-        if begins != (index == 0) {
-            return Err(odd("not where such a control entry stands"));
-        }
-        if control.origin != origin {
-            return Err(odd("of another log"));
-        }
-        if control.previous.is_some() && control.predecessor().is_none() {
-            return Err(odd("of a log whose predecessor it does not name"));
-        }
-        let index = LeafIndex::new(index).map_err(|_| odd("out of range"))?;
-        self.log.controls.push((index, control));
-        Ok(())
-    }
-
+impl<E, R: Fn(TilePath) -> Result<Vec<u8>, E>> Walk<R> {
     fn compare(&mut self, (level, index, hashes): &Grown) -> Result<(), WholeError<E>> {
         let path = path(Level::Hashes(*level), *index, hashes.len() as u16);
         let bytes = (self.read)(path).map_err(|error| WholeError::Read(path, error))?;
