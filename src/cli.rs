@@ -99,6 +99,9 @@ enum Command {
     /// Accounts with which people sign in, for administrators
     #[command(subcommand)]
     Account(ask::Account),
+    /// Rounds in which the room audited itself, for auditors and administrators
+    #[command(subcommand)]
+    Audits(ask::Audits),
     /// Your tokens, for programs
     #[command(subcommand)]
     Token(ask::Token),
@@ -224,6 +227,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failed> {
             Command::Request(command) => Ok(command.run().await),
             Command::Person(command) => Ok(command.run().await),
             Command::Account(command) => Ok(command.run().await),
+            Command::Audits(command) => Ok(command.run().await),
             Command::Token(command) => Ok(command.run().await),
             Command::Session(command) => Ok(command.run().await),
             Command::Notice(command) => Ok(command.run().await),

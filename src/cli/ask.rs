@@ -4,6 +4,7 @@
 //! Exit codes: 0 done; 1 the room refuses, or can't be asked; 2 wrong usage; 3 content is not
 //! that of its fingerprint.
 
+mod audits;
 mod case;
 mod exhibit;
 mod get;
@@ -33,6 +34,7 @@ use crate::{
     },
 };
 
+pub(super) use audits::Audits;
 pub(super) use case::Case;
 pub(super) use exhibit::Exhibit;
 pub(super) use item::Item;

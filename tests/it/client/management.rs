@@ -183,3 +183,20 @@ async fn two_persons_hand_a_case_over_and_recover_an_account() {
     let merged = first.does(&format!("case show {from}")).await;
     assert_eq!(merged["links"]["merged_into"]["id"], json!(into));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_reads_what_the_room_found_in_itself() {
+    let field = Field::new().await;
+    let round = field.app.audit().await;
+    let admin = Desk::of(&field, "ana").await;
+    let list = admin.does("audits list").await;
+    assert_eq!(find(&list, "id", &round)["findings"], 0);
+    assert!(admin.says("audits list").await.contains(&round));
+    let one = admin.does(&format!("audits show {round}")).await;
+    assert_eq!((&one["id"], &one["found"]), (&json!(round), &json!([])));
+    let error = Desk::of(&field, "officer")
+        .await
+        .ends("audits list", 1)
+        .await;
+    assert_eq!(error["error"]["status"], 403);
+}
