@@ -1,11 +1,13 @@
 //! Custody appends, as ratios within one run: the room's writer with 256 callers, against one
 //! commit for each entry, and against bare batches of the same rows, with what the writer's
-//! thread prepares and without.
+//! thread prepares and without; then beside Tessera's POSIX driver on the same disk, at three loads,
+//! if there is Go.
 //!
 //! `cargo bench --bench custody [-- ENTRIES]`; nothing here is asserted.
 
 use std::{
     path::Path,
+    process::{Command as Program, Stdio},
     time::{Duration, Instant},
 };
 
@@ -32,6 +34,8 @@ use custos_core::{
 use serde_json::{Value, json};
 
 const CALLERS: usize = 256;
+/// Loads at which others are measured: callers, and the part of the entries that they append.
+const LOADS: [(usize, u64); 3] = [(1, 200), (16, 20), (CALLERS, 3)];
 const ORIGIN: &str = "bench.example/log";
 
 struct Append(u64);
@@ -55,7 +59,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let (together, rows) = runtime.block_on(written(folder.path(), entries))?;
+    let (together, rows) =
+        runtime.block_on(written(folder.path(), "together", entries, CALLERS))?;
     let single = runtime.block_on(one_by_one(folder.path(), (entries / 10).max(1_000)))?;
     let bare = bare_rate(&folder.path().join("bare.db"), &rows, CALLERS)?;
     let few = &rows[..rows.len().min(3_000)];
@@ -87,7 +92,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "  the same, preparation excluded     {:.2}",
         committing / bare
     );
+    println!("durable appends beside others");
+    for (callers, part) in LOADS {
+        let (name, entries) = (format!("load-{callers}"), entries / part);
+        let (ours, _) = runtime.block_on(written(folder.path(), &name, entries, callers))?;
+        println!("  {callers} callers");
+        println!("    this room, sealed entries          {ours:>10.0} a second");
+        peer(&folder.path().join(name), entries, callers);
+    }
     Ok(())
+}
+
+/// As many appends by Tessera's POSIX driver, if there is Go; it prints its figures.
+fn peer(folder: &Path, entries: u64, callers: usize) {
+    let ran = Program::new("go")
+        .args(["run", ".", "append"])
+        .arg(std::path::absolute(folder).unwrap_or_default())
+        .args([entries.to_string(), callers.to_string()])
+        .current_dir("benches/peers")
+        .stderr(Stdio::null())
+        .status();
+    if !ran.is_ok_and(|status| status.success()) {
+        println!("    Tessera could not be run");
+    }
 }
 
 /// What the writer's thread does for one entry beside the database: its slots spelled and
@@ -142,15 +169,17 @@ async fn room(folder: &Path, name: &str) -> Result<(Room, Places), Box<dyn std::
     Ok((room, places))
 }
 
-/// Entries a second of 64 callers, and the rows that they made.
+/// Entries a second of so many callers, and the rows that they made.
 async fn written(
     folder: &Path,
+    name: &str,
     entries: u64,
+    callers: usize,
 ) -> Result<(f64, Vec<EntryRow>), Box<dyn std::error::Error>> {
-    let (room, _) = room(folder, "together").await?;
-    let each = entries / CALLERS as u64;
+    let (room, _) = room(folder, name).await?;
+    let each = entries / callers as u64;
     let begin = Instant::now();
-    let callers = (0..CALLERS).map(|_| {
+    let running = (0..callers).map(|_| {
         let room = room.clone();
         tokio::spawn(async move {
             for n in 0..each {
@@ -159,10 +188,10 @@ async fn written(
             Ok::<(), Error>(())
         })
     });
-    for caller in callers.collect::<Vec<_>>() {
+    for caller in running.collect::<Vec<_>>() {
         caller.await??;
     }
-    let rate = rate(each * CALLERS as u64, begin.elapsed());
+    let rate = rate(each * callers as u64, begin.elapsed());
     let rows = room
         .read(move |connection| Ok(entries::range(connection, 3, i64::MAX)?))
         .await?;

@@ -194,6 +194,7 @@ long_tests() {
     step "Long tests" env CUSTOS_PYTHON=python \
       cargo test --workspace --tests --release "${WITH[@]}" --no-fail-fast -- --ignored
     step "Speed over HTTP" python3 benches/http_speed.py
+    step "Acknowledgements over HTTP" python3 benches/acknowledged.py
   fi
 }
 

@@ -1,7 +1,9 @@
-// Others' programs on the log that benches/log.rs has built, so that both are timed in one run.
+// Programs beside which the room is timed, and one that asks it much at once.
 //
 //	peers prove FOLDER SIZE    proofs by golang.org/x/mod/sumdb/tlog from the same tiles
 //	peers root FOLDER SIZE     the root over all entry bundles, compared with the checkpoint
+//	peers load                 requests as the JSON on standard input asks for, timed
+//	peers append FOLDER ENTRIES CALLERS    durable appends by Tessera's POSIX driver
 package main
 
 import (
@@ -33,8 +35,14 @@ func main() {
 }
 
 func run(arguments []string) error {
+	if len(arguments) == 1 && arguments[0] == "load" {
+		return load(os.Stdin, os.Stdout)
+	}
+	if len(arguments) == 4 && arguments[0] == "append" {
+		return appendTo(arguments[1], arguments[2], arguments[3])
+	}
 	if len(arguments) != 3 {
-		return errors.New("usage: peers prove|root FOLDER SIZE")
+		return errors.New("usage: peers load, peers append FOLDER ENTRIES CALLERS, peers prove|root FOLDER SIZE")
 	}
 	size, err := strconv.ParseInt(arguments[2], 10, 64)
 	if err != nil {
