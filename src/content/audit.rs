@@ -1,7 +1,12 @@
 //! Whether a stored object is still what its custody entry says, and where it is not.
 
+use std::{
+    mem,
+    sync::mpsc::{channel, sync_channel},
+    thread,
+};
+
 use bytes::Bytes;
-use futures::TryStreamExt;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
@@ -18,6 +23,17 @@ use custos_core::{
 
 /// Places that a report names; the others are only counted.
 pub const MAX_NAMED: usize = 1_000;
+/// Stored bytes of a segment from which a second thread pays.
+const BESIDE_BYTES: usize = 1 << 20;
+/// Opened chunks that wait for that thread.
+const AHEAD_CHUNKS: usize = 8;
+
+/// What a chunk holds.
+type Plain = Zeroizing<Vec<u8>>;
+
+fn plain_buffer() -> Plain {
+    Zeroizing::new(Vec::with_capacity(CHUNK_BYTES + TAG_BYTES))
+}
 
 /// One thing that is wrong with an object.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -78,10 +94,10 @@ impl Report {
 /// also serves whoever holds a copy of the bucket.
 ///
 /// # Errors
-/// [`StoreError`] when the store fails; damage is no error but in the report.
-pub async fn stored(store: &Store, stored: &StoredObject) -> Result<Report, StoreError> {
+/// [`ReadError::Store`] when the store fails; damage is no error but in the report.
+pub async fn stored(store: &Store, stored: &StoredObject) -> Result<Report, ReadError> {
     let mut report = Report::default();
-    let (found, mut bytes) = match store.get(stored.object()).await {
+    let found = match store.size(stored.object()).await {
         Err(StoreError::NotFound { .. }) => {
             report.add(Damage::Missing);
             return Ok(report);
@@ -93,19 +109,11 @@ pub async fn stored(store: &Store, stored: &StoredObject) -> Result<Report, Stor
         report.add(Damage::Length { expected, found });
         return Ok(report);
     }
-    let mut hasher = blake3::Hasher::new();
-    loop {
-        match bytes.try_next().await {
-            Ok(Some(piece)) => hasher.update(&piece),
-            Ok(None) => break,
-            Err(StoreError::Length { got: found, .. }) => {
-                report.add(Damage::Length { expected, found });
-                return Ok(report);
-            }
-            Err(error) => return Err(error),
-        };
-    }
-    if hasher.finalize().as_bytes() != stored.blake3().as_bytes() {
+    let hasher = blake3::Hasher::new();
+    let hasher = each_segment((store, stored, found), hasher, |hasher, _, bytes| {
+        hasher.update(bytes);
+    });
+    if hasher.await?.finalize().as_bytes() != stored.blake3().as_bytes() {
         report.add(Damage::Stored);
     }
     Ok(report)
@@ -154,7 +162,7 @@ pub async fn content(store: &Store, expected: &Expected) -> Result<Report, ReadE
             found,
         });
     }
-    let mut work = Work {
+    let work = Work {
         expected: expected.clone(),
         heads,
         report,
@@ -162,20 +170,31 @@ pub async fn content(store: &Store, expected: &Expected) -> Result<Report, ReadE
         sha256: Sha256::new(),
         tree: ContentHasher::new(expected.tree_key.clone()),
     };
+    let work = each_segment((store, stored, found), work, Work::segment);
+    Ok(work.await?.finish())
+}
+
+/// Hands over the stored bytes of one segment after the other, as far as the `found` bytes of the
+/// object have them; the next ones come in meanwhile.
+async fn each_segment<W: Send + 'static>(
+    (store, stored, found): (&Store, &StoredObject, u64),
+    mut work: W,
+    look: fn(&mut W, u64, &[u8]),
+) -> Result<W, ReadError> {
+    let segments = stored.layout().segments();
     let mut next = Some(fetch(store, stored, 0, found).await?);
-    for segment in 0..layout.segments() {
+    for segment in 0..segments {
         let Some(bytes) = next.take() else { break };
-        let hashed = spawn_blocking(move || {
-            work.segment(segment, &bytes);
+        let looked = spawn_blocking(move || {
+            look(&mut work, segment, &bytes);
             work
         });
-        // The next segment comes in while this one is opened.
-        if segment + 1 < layout.segments() {
+        if segment + 1 < segments {
             next = Some(fetch(store, stored, segment + 1, found).await?);
         }
-        work = hashed.await.map_err(|_| ReadError::Stopped)?;
+        work = looked.await.map_err(|_| ReadError::Stopped)?;
     }
-    Ok(work.finish())
+    Ok(work)
 }
 
 /// The stored bytes of one segment, as far as the `found` bytes of the object have them.
@@ -225,11 +244,48 @@ impl Work {
     }
 
     fn chunks(&mut self, segment: u64, opener: &Opener, chunks: &[u8]) {
+        let mut sha256 = mem::replace(&mut self.sha256, Sha256::new());
+        if chunks.len() < BESIDE_BYTES {
+            self.open(segment, opener, chunks, |plain| {
+                sha256.update(&plain);
+                plain
+            });
+        } else {
+            // SHA-256 of the whole takes as long as all the rest, and has a core of its own.
+            thread::scope(|scope| {
+                let (opened, to_hash) = sync_channel::<Plain>(AHEAD_CHUNKS);
+                let (used, empty) = channel();
+                let sha256 = &mut sha256;
+                scope.spawn(move || {
+                    for plain in to_hash {
+                        sha256.update(&plain);
+                        // Nobody needs it any more when all chunks are opened.
+                        drop(used.send(plain));
+                    }
+                });
+                self.open(segment, opener, chunks, |plain| {
+                    opened.send(plain).expect("it hashes until all was sent");
+                    empty.try_recv().unwrap_or_else(|_| plain_buffer())
+                });
+            });
+        }
+        self.sha256 = sha256;
+    }
+
+    /// Opens all chunks of one segment. `hash` is given what they hold as long as all is sound, and
+    /// gives a buffer back.
+    fn open(
+        &mut self,
+        segment: u64,
+        opener: &Opener,
+        chunks: &[u8],
+        mut hash: impl FnMut(Plain) -> Plain,
+    ) {
         let layout = self.expected.stored.layout();
         let plain_len = layout.segment_plain_len(segment).unwrap_or(0);
         let last = plain_len / CHUNK_BYTES as u64;
         let mut sealed = chunks.chunks(SEALED_CHUNK_BYTES);
-        let mut plain = Zeroizing::new(Vec::with_capacity(CHUNK_BYTES + TAG_BYTES));
+        let mut plain = plain_buffer();
         for chunk in 0..=last {
             plain.clear();
             let bytes = sealed.next().unwrap_or_default();
@@ -239,8 +295,8 @@ impl Work {
             {
                 self.report.add(Damage::Chunk { segment, chunk });
             } else if self.report.is_sound() {
-                self.sha256.update(&plain);
                 self.tree.update(&plain);
+                plain = hash(plain);
             }
         }
     }

@@ -153,15 +153,7 @@ impl Audit<'_> {
         object: &ToRead,
         expected: &Expected,
     ) -> Result<(), AuditError> {
-        let report = match self
-            .runtime
-            .block_on(stored_bytes::content(self.store, expected))
-        {
-            Ok(report) => report,
-            Err(ReadError::Store(error)) => return Err(error.into()),
-            // The commitments were checked before; anything else is the machine's fault.
-            Err(_) => return Err(AuditError::Stopped),
-        };
+        let report = self.read(stored_bytes::content(self.store, expected))?;
         if report.is_sound() {
             return Ok(());
         }
@@ -193,13 +185,24 @@ impl Audit<'_> {
 
     fn is_unaltered(&self, object: &ToRead) -> Result<bool, AuditError> {
         let report = stored_bytes::stored(self.store, &object.stored);
-        Ok(self.runtime.block_on(report)?.is_sound())
+        Ok(self.read(report)?.is_sound())
+    }
+
+    fn read(
+        &self,
+        reading: impl Future<Output = Result<stored_bytes::Report, ReadError>>,
+    ) -> Result<stored_bytes::Report, AuditError> {
+        self.runtime.block_on(reading).map_err(|error| match error {
+            ReadError::Store(error) => error.into(),
+            // The commitments were checked before; anything else is the machine's fault.
+            _ => AuditError::Stopped,
+        })
     }
 
     /// Compares the stored bytes without keys.
     fn altered(&mut self, object: &ToRead) -> Result<(), AuditError> {
         let report = stored_bytes::stored(self.store, &object.stored);
-        for damage in self.runtime.block_on(report)?.named {
+        for damage in self.read(report)?.named {
             self.damage(object, damage);
         }
         Ok(())
