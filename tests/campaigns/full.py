@@ -72,12 +72,13 @@ class Disk:
                 return kind
         raise NotStarted("no file system can be mounted here: run this as root")
 
-    def fill(self, but=0):
-        """Takes all that is left but so many bytes: else to the last one."""
+    def fill(self, but=0, until=lambda: False):
+        """Takes all that is left but so many bytes: else to the last one. It ends when `until` says
+        so: what the room gives its log when it finds no space is not for the filler."""
         with open(self.folder / "filler", "ab", buffering=0) as file:
             for size in (1 << 20, 4096, 512, 1):
                 with contextlib.suppress(OSError):
-                    while not but or self.free() > but + size:
+                    while (not but or self.free() > but + size) and not until():
                         file.write(bytes(size))
 
     def free(self):
@@ -215,7 +216,7 @@ def rounds(campaign, number):
             raise Wrong(f"there are {campaign.reserve} bytes of reserve")
         campaign.deposit_until_full()
         with campaign.writers():
-            campaign.disk.fill()
+            campaign.disk.fill(until=lambda: campaign.reserve == 0)
             time.sleep(campaign.rng.uniform(0.2, 2))
         campaign.full()
         campaign.again()

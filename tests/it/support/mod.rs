@@ -8,17 +8,18 @@ pub mod entries;
 pub mod hooks;
 pub mod letters;
 pub mod others;
+pub mod ports;
 pub mod raw;
 pub mod reference;
 pub mod user;
 pub mod witness;
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     num::NonZeroU32,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -49,6 +50,7 @@ use tokio::task::JoinHandle;
 
 pub use clock::Clock;
 pub use others::Others;
+pub use ports::free_port;
 pub use user::User;
 
 /// Fifteen characters and more, as policy asks for.
@@ -480,23 +482,5 @@ pub fn edge(port: u16) -> Edge {
         proxy_header: None,
         limits: Limits::default(),
         tls: None,
-    }
-}
-
-/// A port of 127.0.0.1 on which nobody listens, given out once. It lies below those that the system
-/// gives to outgoing connections: none of these takes it while its server is down.
-pub fn free_port() -> u16 {
-    const FIRST: u16 = 20_000;
-    const COUNT: u32 = 10_000;
-    static GIVEN: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let nth = GIVEN.fetch_add(1, Ordering::Relaxed);
-        assert!(nth < COUNT, "a free port");
-        // Two runs at once begin at different places.
-        let begin = std::process::id().wrapping_mul(17);
-        let port = FIRST + (begin.wrapping_add(nth) % COUNT) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }
